@@ -1,0 +1,1 @@
+"""How an archive gets its name: a draft is written beside the target, then published."""

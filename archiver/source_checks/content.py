@@ -1,0 +1,71 @@
+"""All checks of what is in the sources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archiver.planning.handler_choice import SPECIAL_HANDLERS
+from archiver.source_checks.config_file import read_config
+from archiver.source_checks.handler import handler_problems
+from archiver.source_checks.model_file import model_file_problems
+from archiver.source_checks.requirements import requirements_problems
+from archiver.source_checks.weights import weights_problems
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
+
+    from archiver.plan import PackRequest
+    from archiver.planning.handler_choice import HandlerChoice
+
+# Settings of model-config.yaml with which handlers find a model that the archive does not hold.
+_MODEL_SETTINGS = ("model", "model_path", "model_name", "model_id")
+
+
+def content_problems(
+    request: PackRequest, handler: HandlerChoice, readable: Collection[Path]
+) -> list[str]:
+    """Say what is wrong inside the sources, without running any of it.
+
+    Args:
+        request: What was asked for.
+        handler: The handler that it names.
+        readable: The files that exist and can be read; the others are passed over.
+    """
+
+    def readable_one(path: Path | None) -> Path | None:
+        return path if path in readable else None
+
+    problems: list[str] = []
+    if (path := readable_one(handler.path)) and request.runtime != "LSP":
+        problems.extend(handler_problems(path, handler.entry_point))
+    if path := readable_one(request.serialized_file):
+        problems.extend(weights_problems(path, built_in_handler=handler.is_built_in))
+    if path := readable_one(request.model_file):
+        problems.extend(model_file_problems(path))
+    if path := readable_one(request.requirements_file):
+        problems.extend(requirements_problems(path))
+    config: Mapping[object, object] = {}
+    if path := readable_one(request.config_file):
+        config, config_problems = read_config(path)
+        problems.extend(config_problems)
+    problems.extend(_no_model_problems(request, handler, config))
+    return problems
+
+
+def _no_model_problems(
+    request: PackRequest, handler: HandlerChoice, config: Mapping[object, object]
+) -> list[str]:
+    """Say that a built-in handler would have nothing to run."""
+    if not handler.is_built_in or handler.manifest_name in SPECIAL_HANDLERS:
+        return []
+    if request.serialized_file or request.model_file:
+        return []
+    settings = config.get("handler")
+    if isinstance(settings, dict) and any(setting in settings for setting in _MODEL_SETTINGS):
+        return []
+    problem = (
+        f"there is no model: the built-in handler {handler.manifest_name} needs a serialized file "
+        "(--serialized-file), a model file (--model-file), or both"
+    )
+    return [problem]

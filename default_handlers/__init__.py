@@ -1,0 +1,32 @@
+"""Handlers that need no code: what an archive names instead of a handler file.
+
+Nothing is imported before it is used, so that looking at an archive loads no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from default_handlers.image_classifier import ImageClassifier
+    from default_handlers.presets import ImagePreset
+    from default_handlers.vision import VisionHandler
+
+_HOMES = {
+    "ImageClassifier": "image_classifier",
+    "ImagePreset": "presets",
+    "VisionHandler": "vision",
+}
+
+__all__ = ["ImageClassifier", "ImagePreset", "VisionHandler"]
+
+
+def __getattr__(name: str) -> object:
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    return getattr(import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,99 @@
+"""What a row of a batch holds: a picture, encoded or decoded, or a tensor as nested lists."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ts_sdk.errors import RequestError
+
+Input = bytes | Image.Image | torch.Tensor
+"""Encoded picture, decoded picture, or a tensor that needs no preparation."""
+
+_USUAL_PARTS = ("data", "body")
+_PARTS_OF_OTHER_MEANING = frozenset({"target"})
+"""Parts that go with a picture: ``target`` names the class that an explanation is wanted for."""
+_EXPECTED = (
+    "expected a picture's bytes, the same as base64 text, or nested lists of numbers (a tensor)"
+)
+_URLSAFE_TO_STANDARD = str.maketrans("-_", "+/")
+
+
+def input_of(row: Any) -> Input:  # noqa: ANN401 - a row holds what was sent
+    """Read one row of a batch.
+
+    Args:
+        row: A dict from part name to value with the part ``data``, ``body`` or one of any other
+            name; or the value itself, as the `body` envelope hands it over.
+
+    Returns:
+        The picture's bytes, the Pillow image, or a finite float32 tensor of the numbers given.
+
+    Raises:
+        RequestError: The row has no such part, or its value is of no kind that is understood.
+    """
+    value = _part_of(row) if isinstance(row, Mapping) else row
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    if isinstance(value, str):
+        return _bytes_of_text(value)
+    if isinstance(value, Image.Image):
+        return value
+    if isinstance(value, list | tuple | np.ndarray | torch.Tensor):
+        return _tensor_of(value)
+    raise RequestError(f"{_EXPECTED}, got {_described(value)}")
+
+
+def _part_of(row: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a row holds what was sent
+    for part in _USUAL_PARTS:
+        if row.get(part) is not None:
+            return row[part]
+    others = [part for part in row if part not in _PARTS_OF_OTHER_MEANING.union(_USUAL_PARTS)]
+    if len(others) == 1:
+        return row[others[0]]
+    got = f"the parts {', '.join(sorted(others))}" if others else "a request without content"
+    raise RequestError(f"{_EXPECTED} in a part named data or body, got {got}")
+
+
+def _bytes_of_text(text: str) -> bytes:
+    """Decode base64, also as a ``data:`` URL, wrapped in lines, or in the URL-safe alphabet."""
+    encoded = text.partition(",")[2] if text.startswith("data:") else text
+    try:
+        compact = "".join(encoded.split()).translate(_URLSAFE_TO_STANDARD)
+        return base64.b64decode(compact, validate=True)
+    except (binascii.Error, ValueError) as error:
+        start = text[:40]
+        raise RequestError(
+            f"text must be a picture in base64, got {len(text)} characters that are not: "
+            f"{start!r}{'...' if len(text) > len(start) else ''}"
+        ) from error
+
+
+def _tensor_of(value: Any) -> torch.Tensor:  # noqa: ANN401 - lists of lists of numbers, an array or a tensor
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().to(torch.float32).numpy()
+    try:
+        numbers = np.asarray(value)
+    except ValueError as error:
+        raise RequestError(
+            "the nested lists are no tensor: lists of one level differ in length"
+        ) from error
+    if numbers.dtype.kind not in "biuf":
+        raise RequestError("the nested lists are no tensor: they hold more than numbers")
+    if numbers.size == 0:
+        raise RequestError(f"the tensor is empty: its shape is {numbers.shape}")
+    with np.errstate(over="ignore"):
+        floats = numbers.astype(np.float32)
+    if not np.isfinite(floats).all():
+        raise RequestError("the tensor holds NaN, infinity or numbers that float32 cannot hold")
+    return torch.from_numpy(floats)
+
+
+def _described(value: object) -> str:
+    if isinstance(value, Mapping):
+        return f"a JSON object with the keys {', '.join(map(repr, list(value)[:5]))}"
+    return f"{value!r:.60}" if isinstance(value, int | float) else f"a {type(value).__name__}"

@@ -1,0 +1,28 @@
+"""What `mar-pack` writes runs under the real TorchServe 0.12, and answers what it answers here."""
+
+import json
+from pathlib import Path
+
+import pytest
+import skimage
+
+import ts_sdk
+from docs.examples.efficientnet_lite0 import demo
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def test_the_server_classifies_the_cat_as_we_do(tmp_path: Path, start_server):
+    demo.lay_out(tmp_path)
+    archive = demo.pack(tmp_path).path
+    picture = (Path(skimage.data_dir) / "chelsea.png").read_bytes()
+    with ts_sdk.load(archive, device="cpu") as model:
+        ours = model.predict(picture)
+
+    server = start_server(tmp_path, archive.name)
+    status, body = server.predict(archive.stem, picture, "application/octet-stream")
+
+    assert status == 200
+    theirs = json.loads(body)
+    assert list(theirs) == list(ours)
+    assert theirs == pytest.approx(ours, abs=1e-3)

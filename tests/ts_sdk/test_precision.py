@@ -1,0 +1,309 @@
+"""The model computes in what a word says; its callers give and get float32."""
+
+import collections
+import gc
+import threading
+import weakref
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import nn
+
+from ts_sdk.errors import NonFiniteOutputError, PrecisionError
+from ts_sdk.precision import Precision, set_precision
+
+CPU = torch.device("cpu")
+TOLERANCE = {"float32": 0, "float16": 2e-3, "bfloat16": 2e-2}
+HALVES = [word for word in Precision if word is not Precision.FLOAT32]
+Pair = collections.namedtuple("Pair", ["left", "right"])
+
+
+class Classifier(nn.Module):
+    """A little of everything that vision models are made of."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+        self.norm = nn.BatchNorm2d(8)
+        self.out = nn.Linear(8, 4)
+
+    def forward(self, pictures):
+        features = torch.relu(self.norm(self.conv(pictures))).mean((2, 3))
+        return torch.softmax(self.out(features), dim=1)
+
+
+class Spying(nn.Module):
+    """Gives back what it was given, and remembers the number formats."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+        self.seen = []
+
+    def forward(self, *given, **named):
+        self.seen = [str(tensor.dtype).removeprefix("torch.") for tensor in tensors_in([given, named])]
+        return named or given
+
+
+def tensors_in(value):
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors_in(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from tensors_in(item)
+
+
+@pytest.fixture(params=["eager", "scripted"])
+def classifier(request, script):
+    torch.manual_seed(0)
+    module = Classifier().eval()
+    return script(module) if request.param == "scripted" else module
+
+
+@pytest.mark.parametrize("word", Precision)
+def test_answers_are_close_to_float32_and_of_its_format(classifier, word):
+    pictures = torch.rand(2, 3, 12, 12)
+    expected = classifier(pictures)
+    set_precision(classifier, word, CPU)
+    with torch.inference_mode():
+        found = classifier(pictures)
+    assert found.dtype is torch.float32
+    tolerance = TOLERANCE[word.removeprefix("autocast-")]
+    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("word", ["float16", "bfloat16"])
+def test_weights_are_converted(classifier, word):
+    set_precision(classifier, Precision(word), CPU)
+    assert {tensor.dtype for tensor in classifier.parameters()} == {getattr(torch, word)}
+
+
+@pytest.mark.parametrize("word", ["float32", "autocast-float16", "autocast-bfloat16"])
+def test_weights_stay_in_float32(classifier, word):
+    set_precision(classifier, Precision(word), CPU)
+    assert {tensor.dtype for tensor in classifier.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("word", Precision)
+def test_doing_it_twice_changes_nothing(classifier, word):
+    set_precision(classifier, word, CPU)
+    forward = classifier.forward
+    set_precision(classifier, word, CPU)
+    assert classifier.forward is forward or word is Precision.FLOAT32
+
+
+def test_a_second_precision_is_refused():
+    module = nn.Linear(1, 1)
+    set_precision(module, Precision.FLOAT16, CPU)
+    with pytest.raises(PrecisionError, match="in float16 already; load it again for bfloat16"):
+        set_precision(module, Precision.BFLOAT16, CPU)
+
+
+def test_nested_inputs_and_outputs():
+    module = Spying()
+    set_precision(module, Precision.BFLOAT16, CPU)
+    ones = torch.ones(2)
+    given = [ones, (ones, {"a": [ones]}), Pair(ones, ones.double())]
+    answer = module(given)[0]
+    assert module.seen == ["bfloat16"] * 5
+    assert [tensor.dtype for tensor in tensors_in(answer)] == [torch.float32] * 5
+    assert type(answer[2]) is Pair
+    assert type(answer[1]) is tuple
+
+
+def test_what_has_no_floating_numbers_is_passed_as_it_is():
+    module = Spying()
+    set_precision(module, Precision.FLOAT16, CPU)
+    words, mask = torch.arange(3), torch.tensor([True])
+    sizes, options = torch.Size([2, 3]), {"beams": 4}
+    answer = module(words=words, mask=mask, sizes=sizes, options=options, text="x", none=None)
+    assert module.seen == ["int64", "bool"]
+    assert answer["words"] is words
+    assert answer["sizes"] is sizes
+    assert answer["options"] is options
+
+
+def test_dicts_and_records_keep_their_types_and_extras():
+    class Output(collections.OrderedDict):
+        """As libraries have them: a dict whose items are attributes too."""
+
+        def __setitem__(self, key, value):
+            super().__setitem__(key, value)
+            super().__setattr__(key, value)
+
+    @dataclass(frozen=True)
+    class Record:
+        logits: torch.Tensor
+        name: str
+
+    class Model(nn.Module):
+        def forward(self, x):
+            missing = collections.defaultdict(list, x=x)
+            return Output(logits=x), Record(x, "cat"), missing
+
+    module = Model()
+    set_precision(module, Precision.FLOAT16, CPU)
+    output, record, missing = module(torch.ones(2))
+    assert type(output) is Output
+    assert output.logits.dtype is output["logits"].dtype is torch.float32
+    assert (type(record), record.name, record.logits.dtype) == (Record, "cat", torch.float32)
+    assert missing["x"].dtype is torch.float32
+    assert missing["other"] == []
+
+
+@pytest.mark.parametrize("word", ["double", "half", "fp16", "FLOAT16", "", "autocast"])
+def test_an_unknown_word_lists_the_words(word):
+    with pytest.raises(PrecisionError) as caught:
+        Precision.parse(word)
+    assert (
+        "use one of float32, float16, bfloat16, autocast-float16, autocast-bfloat16"
+        in str(caught.value)
+    )
+
+
+class TestNumbersOutOfRange:
+    @pytest.mark.parametrize(
+        ("word", "advice"), [("float16", "bfloat16"), ("autocast-float16", "autocast-bfloat16")]
+    )
+    def test_say_in_which_layer_and_what_to_do(self, word, advice):
+        layers = collections.OrderedDict(small=nn.Linear(1, 1), large=nn.Linear(1, 1), end=nn.ReLU())
+        module = nn.Sequential(layers)
+        for parameter in module.parameters():
+            nn.init.constant_(parameter, 300.0)
+        assert module(torch.tensor([[1.0]])).isfinite().all()
+        set_precision(module, Precision(word), CPU)
+        with pytest.raises(NonFiniteOutputError) as caught:
+            module(torch.tensor([[1.0]]))
+        message = caught.value.message
+        assert "first in layer large (Linear)" in message
+        assert f"precision='{advice}', or keep large (Linear) in float32" in message
+        assert caught.value.status == 500
+        assert not module.large._forward_hooks  # those of the search are gone
+
+    def test_in_bfloat16_leave_float32(self):
+        module = nn.Linear(1, 1)
+        nn.init.constant_(module.weight, 3e38)
+        set_precision(module, Precision.BFLOAT16, CPU)
+        with pytest.raises(NonFiniteOutputError, match="load with precision='float32'"):
+            module(torch.tensor([[100.0]]))
+
+    def test_in_a_scripted_model_are_told_without_a_layer(self, script):
+        module = nn.Linear(1, 1)
+        nn.init.constant_(module.weight, 300.0)
+        module = script(module)
+        set_precision(module, Precision.FLOAT16, CPU)
+        with pytest.raises(NonFiniteOutputError, match="holds NaN or infinity; load with"):
+            module(torch.tensor([[300.0]]))
+
+    def test_in_an_input_are_told_with_the_number(self):
+        module = nn.Linear(1, 1)
+        set_precision(module, Precision.FLOAT16, CPU)
+        with pytest.raises(NonFiniteOutputError, match="an input of 1e[+]06 is beyond the range"):
+            module(torch.tensor([[-1e6]]))
+
+    def test_that_the_caller_sent_are_the_callers_fault(self):
+        module = nn.Linear(1, 1)
+        set_precision(module, Precision.FLOAT16, CPU)
+        with pytest.raises(NonFiniteOutputError, match="input holds NaN") as caught:
+            module(torch.tensor([[float("nan")]]))
+        assert caught.value.status == 400
+
+    def test_in_a_weight_are_found_when_it_is_converted(self):
+        module = nn.BatchNorm1d(2)
+        module.running_var.fill_(1e6)
+        with pytest.raises(PrecisionError, match=r"running_var are beyond .* precision='bfloat16'"):
+            set_precision(module, Precision.FLOAT16, CPU)
+
+    def test_are_the_models_own_affair_in_float32(self):
+        module = nn.ReLU()
+        set_precision(module, Precision.FLOAT32, CPU)
+        assert module(torch.tensor([float("inf")])).item() == float("inf")
+
+
+class TestAModelThatFails:
+    """Code that makes float32 tensors inside does not go with half precision."""
+
+    class Mixing(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(2, 1)
+
+        def forward(self, x):
+            return self.linear(x * torch.ones(2))
+
+    def test_says_which_word_to_try(self):
+        module = self.Mixing()
+        set_precision(module, Precision.FLOAT16, CPU)
+        with pytest.raises(PrecisionError, match="load with precision='autocast-float16'") as caught:
+            module(torch.ones(1, 2))
+        assert isinstance(caught.value.__cause__, RuntimeError)
+
+    @pytest.mark.parametrize("word", ["autocast-float16", "autocast-bfloat16"])
+    def test_and_that_word_works(self, word):
+        module = self.Mixing()
+        set_precision(module, Precision(word), CPU)
+        assert module(torch.ones(1, 2)).dtype is torch.float32
+
+    def test_out_of_memory_stays_what_it_is(self):
+        class Hungry(nn.Module):
+            def forward(self, x):
+                raise torch.OutOfMemoryError("no more")
+
+        module = Hungry()
+        set_precision(module, Precision.FLOAT16, CPU)
+        with pytest.raises(torch.OutOfMemoryError):
+            module(torch.ones(1))
+
+
+@pytest.mark.parametrize("word", HALVES)
+def test_a_module_is_freed_as_soon_as_nobody_holds_it(word):
+    """Its weights may be most of the device's memory: it must not hold itself."""
+    module = Classifier()
+    set_precision(module, word, CPU)
+    module(torch.rand(1, 3, 4, 4))
+    gone = weakref.ref(module.out.weight)
+    gc.disable()
+    try:
+        del module
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_the_search_for_a_layer_does_not_disturb_other_threads():
+    module = nn.Sequential(nn.Linear(1, 1), nn.Identity())
+    nn.init.constant_(module[0].weight, 300.0)
+    nn.init.constant_(module[0].bias, 0.0)
+    set_precision(module, Precision.FLOAT16, CPU)
+    answers = []
+
+    def ask():
+        for _ in range(50):
+            answers.append(module(torch.tensor([[1.0]])).item())
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    for _ in range(20):
+        with pytest.raises(NonFiniteOutputError, match="layer 0"):
+            module(torch.tensor([[300.0]]))
+    thread.join()
+    assert answers == [300.0] * 50
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("word", Precision)
+def test_answers_on_cuda_are_close_to_float32(classifier, word):
+    cuda = torch.device("cuda", 0)
+    pictures = torch.rand(2, 3, 12, 12)
+    expected = classifier(pictures)
+    module = classifier.to(cuda)
+    set_precision(module, word, cuda)
+    with torch.inference_mode():
+        found = module(pictures.to(cuda))
+    assert (found.dtype, found.device) == (torch.float32, cuda)
+    tolerance = max(1e-3, TOLERANCE[word.removeprefix("autocast-")])
+    torch.testing.assert_close(found.cpu(), expected, rtol=tolerance, atol=tolerance)

@@ -1,0 +1,151 @@
+"""The batch that is being handled: which of its requests were rejected, and where it stands.
+
+It lives in a context variable, not on the handler, so that batches in other threads never mix with
+it, and so that it also works where the handler runs under a server that knows nothing of it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from ts_sdk.errors import HandlerContractError
+from ts_sdk.timing import PhaseTimes
+
+_OK = 200
+_FIRST_SERVER_ERROR = 500
+
+
+class ErrorAnswer(dict[str, object]):
+    """What a rejected request is answered, in the shape of the old server's errors.
+
+    Attributes:
+        status: HTTP status.
+        message: Why it was rejected.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        ours = status >= _FIRST_SERVER_ERROR
+        kind = "InternalServerException" if ours else "BadRequestException"
+        super().__init__(code=status, type=kind, message=message)
+        self.status = status
+        self.message = message
+
+
+@dataclass
+class Batch:
+    """The requests that one call of `handle` answers.
+
+    Attributes:
+        size: How many requests came.
+        context: What `handle` was given as its context.
+        times: Where the phases' durations go.
+        whole: Whether these are all the requests that *context* knows; when not, their positions
+            there are not known.
+        rejections: Position in the batch → the answer in its place.
+        rows: Positions of the requests that the running phase was given.
+    """
+
+    size: int
+    context: Any
+    times: PhaseTimes = field(default_factory=PhaseTimes)
+    whole: bool = True
+    rejections: dict[int, ErrorAnswer] = field(default_factory=dict)
+    rows: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rows = list(range(self.size))
+
+    def restart(self) -> None:
+        """Forget what was rejected: the handler tries once more."""
+        for position in self.rejections:
+            self._mark(position, _OK, "")
+        self.rejections.clear()
+        self.rows = list(range(self.size))
+
+    def reject(self, index: int, status: int, message: str) -> None:
+        """Leave out row *index* of those that the running phase was given.
+
+        Raises:
+            HandlerContractError: There is no such row.
+        """
+        if not 0 <= index < len(self.rows):
+            raise HandlerContractError(
+                f"reject({index}, ...) was called, but there are {len(self.rows)} rows, counted "
+                "from 0"
+            )
+        position = self.rows[index]
+        self.rejections[position] = ErrorAnswer(status, message)
+        # The old server puts the phrase into the first line of its response.
+        self._mark(position, status, " ".join(message.split()))
+
+    def keep_rest(self) -> list[int]:
+        """Let the next phase see only the rows that are not rejected; returns their positions."""
+        self.rows = [row for row in self.rows if row not in self.rejections]
+        return self.rows
+
+    def merge(self, answers: object, source: str = "postprocess()") -> list[object]:
+        """Put error answers at the places of the rejected requests.
+
+        Args:
+            answers: One answer for each row that the last phase was given; those of rows which it
+                rejected itself may be there or be left out.
+            source: Who returned them.
+
+        Returns:
+            One answer for each of the `size` requests.
+
+        Raises:
+            HandlerContractError: They are no list, or their number fits neither way.
+        """
+        given = self.rows
+        kept = [row for row in given if row not in self.rejections]
+        listed = as_list(answers, source)
+        rows = given if len(listed) == len(given) else kept
+        if len(listed) != len(rows):
+            before = self.size - len(given)
+            raise HandlerContractError(
+                f"{source} returned {len(listed)} answers for {len(given)} requests"
+                f"{f' ({before} more were rejected before)' if before else ''}; "
+                "return one for each of them, in order"
+            )
+        answered = {**dict(zip(rows, listed, strict=True)), **self.rejections}
+        return [answered[row] for row in range(self.size)]
+
+    def _mark(self, position: int, status: int, phrase: str) -> None:
+        if self.whole and self.context is not None:
+            self.context.set_response_status(status, phrase, position)
+
+
+def as_list(answers: object, source: str) -> list[object]:
+    """*answers* if they are a list.
+
+    Raises:
+        HandlerContractError: They are not.
+    """
+    if isinstance(answers, list):
+        return answers
+    kind = "None" if answers is None else f"a {type(answers).__name__}"
+    advice = "call tolist() on it" if hasattr(answers, "tolist") else "return the answers as a list"
+    raise HandlerContractError(
+        f"{source} returned {kind}, not a list with one answer for each request; {advice}"
+    )
+
+
+_current: ContextVar[Batch | None] = ContextVar("ts_sdk_batch", default=None)
+
+
+def current_batch() -> Batch | None:
+    """The batch being handled in this thread or task, None outside of `handle`."""
+    return _current.get()
+
+
+@contextmanager
+def handling(batch: Batch) -> Iterator[Batch]:
+    """Make *batch* the current one for the ``with`` block."""
+    token = _current.set(batch)
+    try:
+        yield batch
+    finally:
+        _current.reset(token)

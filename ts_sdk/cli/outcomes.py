@@ -1,0 +1,61 @@
+"""How ``mar run`` prints what became of an input."""
+
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import indent
+
+from ts_sdk.cli.answers import as_bytes, as_json, as_text
+from ts_sdk.errors import HandlerContractError, RequestError
+
+
+@dataclass(frozen=True)
+class OutcomePrinter:
+    """Prints answers to standard output, and errors there or, for people, to standard error.
+
+    Attributes:
+        write: Prints a text to standard output.
+        write_error: Prints a text to standard error.
+        json: Whether each outcome is one line of JSON.
+        output: The file that the answer goes to instead.
+        traceback: Whether errors come with where in the code they came from.
+    """
+
+    write: Callable[[str], None]
+    write_error: Callable[[str], None]
+    json: bool
+    output: Path | None
+    traceback: bool
+
+    def show(self, name: str, outcome: object) -> bool:
+        """Print the *outcome* of the input called *name*; returns whether it is an answer."""
+        if not isinstance(outcome, RequestError):
+            try:
+                self._show_answer(name, outcome)
+            except HandlerContractError as error:
+                outcome = error
+        if isinstance(outcome, RequestError):
+            self._show_error(name, outcome)
+            return False
+        return True
+
+    def _show_answer(self, name: str, answer: object) -> None:
+        if self.output:
+            self.output.write_bytes(as_bytes(answer))
+        elif self.json:
+            self.write(as_json({"input": name, "answer": answer}))
+        else:
+            self.write(f"{name}\n{indent(as_text(answer), '  ')}")
+
+    def _show_error(self, name: str, error: RequestError) -> None:
+        if self.json:
+            told = {"status": error.status, "message": error.message}
+            self.write(json.dumps({"input": name, "error": told}))
+        else:
+            sys.stdout.flush()  # so that the outcomes keep their order where both streams meet
+            self.write_error(f"mar: {name}: {error.message} (status {error.status})")
+        if self.traceback:
+            self.write_error("".join(traceback.format_exception(error)))

@@ -1,0 +1,188 @@
+"""``mar run``: answer inputs with an archive's model."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ts_sdk.cli.bodies import parse_body, with_bodies_named
+from ts_sdk.cli.exit_codes import ExitCode
+from ts_sdk.cli.inputs import KINDS, Input, find_inputs
+from ts_sdk.cli.outcomes import OutcomePrinter
+from ts_sdk.cli.progress import show_progress
+from ts_sdk.cli.tables import Column, print_table
+from ts_sdk.cli.usage import UsageError, add_json_switch, make_command_parser
+from ts_sdk.errors import RequestError
+
+if TYPE_CHECKING:
+    from ts_sdk.model import Model
+
+_DETAILS = """\
+inputs:
+  A file's suffix tells what the handler gets: .json is decoded, text files (.txt, .csv, .html,
+  .xml, .md) are str, all else bytes. A folder stands for all files in it, hidden ones left out,
+  in sorted order. '-' is standard input, as bytes unless --as says otherwise.
+
+--json:
+  Followed by a JSON object, list or string, it is a request body, the same as --body. Otherwise
+  it asks for one line of JSON for each input: {"input": ..., "answer": ...}, or
+  {"input": ..., "error": {"status": ..., "message": ...}}. Bytes in an answer are {"b64": "..."}.
+
+What the handler prints goes to standard error, so that standard output holds answers only.
+"""
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The arguments of ``mar run``."""
+    return make_parser().parse_intermixed_args(with_bodies_named(arguments))
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of ``mar run``."""
+    parser = make_command_parser("run", "Answer inputs with an archive's model.", _DETAILS)
+    parser.add_argument(
+        "archive", metavar="ARCHIVE", type=Path, help="a .mar, a .tar.gz or a folder of sources"
+    )
+    parser.add_argument("inputs", metavar="INPUT", nargs="*", help="a file, a folder or '-'")
+    parser.add_argument(
+        "--body",
+        metavar="JSON",
+        type=parse_body,
+        action="append",
+        default=[],
+        help="a request body; may be given several times",
+    )
+    parser.add_argument("--as", dest="kind", choices=KINDS, help="read every INPUT as this")
+    _add_model_options(parser)
+    _add_output_options(parser)
+    return parser
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--device",
+        help="auto, cpu, cuda, cuda:1 or mps (default: what model-config.yaml asks for, or auto)",
+    )
+    parser.add_argument(
+        "--precision",
+        help="float32, float16, bfloat16, autocast-float16 or autocast-bfloat16",
+    )
+    parser.add_argument(
+        "--batch-size",
+        metavar="N",
+        type=_count,
+        help="inputs answered together (default: batchSize of model-config.yaml, or 1)",
+    )
+    parser.add_argument(
+        "--trust-pickle",
+        action="store_true",
+        help="load weights that are a full pickle, which can run any code",
+    )
+
+
+def _add_output_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="write the answer of the one input to FILE, bytes as they are",
+    )
+    parser.add_argument(
+        "--timings", action="store_true", help="show the time of each phase, on standard error"
+    )
+    add_json_switch(parser)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
+    return int(text)
+
+
+def execute(args: argparse.Namespace) -> ExitCode:
+    """Load the archive, answer the inputs batch by batch, say how it went."""
+    inputs = find_inputs(args.inputs, args.body, args.kind)
+    if args.output:
+        _check_output(args.output, len(inputs))
+    with _load(args) as model:
+        failures = _answer_all(model, inputs, args)
+        if args.timings:
+            _print_timings(model, as_json=args.json)
+    if failures and len(inputs) > 1:
+        print(f"mar: {failures} of {len(inputs)} requests failed", file=sys.stderr)
+    return ExitCode.FAILED if failures else ExitCode.OK
+
+
+def _check_output(output: Path, inputs: int) -> None:
+    if inputs > 1:
+        raise UsageError(f"-o takes the answer of one input, not of {inputs}; use --json")
+    if not output.absolute().parent.is_dir():
+        raise UsageError(f"-o {output}: there is no folder {output.parent}")
+
+
+def _load(args: argparse.Namespace) -> "Model":
+    from ts_sdk.loader import load
+
+    with redirect_stdout(sys.stderr):
+        return load(
+            args.archive,
+            device=args.device,
+            precision=args.precision,
+            trust_pickle=args.trust_pickle,
+        )
+
+
+def _answer_all(model: "Model", inputs: Sequence[Input], args: argparse.Namespace) -> int:
+    """Print each outcome as soon as its batch is done; returns how many of them are errors."""
+    size = args.batch_size or model.batch_size
+    failures = 0
+    with show_progress(len(inputs)) as progress:
+        printer = OutcomePrinter(
+            write=progress.write,
+            write_error=progress.write_error,
+            json=args.json,
+            output=args.output,
+            traceback=args.traceback,
+        )
+        for start in range(0, len(inputs), size):
+            batch = inputs[start : start + size]
+            for asked, outcome in zip(batch, _answer(model, batch), strict=True):
+                failures += not printer.show(asked.name, outcome)
+            sys.stdout.flush()
+            progress.advance(len(batch))
+    return failures
+
+
+def _answer(model: "Model", batch: Sequence[Input]) -> list[object]:
+    """An answer or an error for each input; what cannot be read never reaches the model."""
+    outcomes = [_read(asked) for asked in batch]
+    good = [place for place, read in enumerate(outcomes) if not isinstance(read, RequestError)]
+    with redirect_stdout(sys.stderr):
+        answers = model.predict_batch([outcomes[place] for place in good])
+    for place, answer in zip(good, answers, strict=True):
+        outcomes[place] = answer
+    return outcomes
+
+
+def _read(asked: Input) -> object:
+    try:
+        return asked.read()
+    except RequestError as error:
+        return error
+
+
+def _print_timings(model: "Model", *, as_json: bool) -> None:
+    if as_json:
+        totals = {phase: asdict(time) for phase, time in model.timings.items()}
+        print(json.dumps({"timings": totals}), file=sys.stderr)
+        return
+    columns = [Column("phase"), Column("runs", right=True), Column("ms", right=True)]
+    rows = [
+        [phase, str(time.count), f"{time.total_ms:.1f}"] for phase, time in model.timings.items()
+    ]
+    print_table(columns, rows, sys.stderr)

@@ -1,0 +1,142 @@
+"""`model-config.yaml`: the settings that travel in an archive."""
+
+import difflib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ts_sdk.errors import ConfigError
+
+_logger = logging.getLogger(__name__)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_list_of_counts(value: object) -> bool:
+    return isinstance(value, list) and all(_is_count(item) for item in value)
+
+
+def _is_switch(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+_COUNT = (_is_count, "a whole number of 0 or more")
+_SWITCH = (_is_switch, "true or false")
+_NAME = (_is_name, "a word")
+_MAPPING = (_is_mapping, "a section of names and values")
+_KNOWN: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "minWorkers": _COUNT,
+    "maxWorkers": _COUNT,
+    "batchSize": _COUNT,
+    "maxBatchDelay": _COUNT,
+    "responseTimeout": _COUNT,
+    "startupTimeout": _COUNT,
+    "jobQueueSize": _COUNT,
+    "deviceType": _NAME,
+    "deviceIds": (_is_list_of_counts, "a list of whole numbers"),
+    "parallelType": _NAME,
+    "useVenv": _SWITCH,
+    "asyncCommunication": _SWITCH,
+    "precision": _NAME,
+    "handler": _MAPPING,
+    "micro_batching": _MAPPING,
+}
+"""Keys whose values are checked; any other key belongs to the handler."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What `model-config.yaml` says; everything is absent when there is no such file.
+
+    Attributes:
+        values: The whole file, as handlers see it in `Context.model_yaml_config`.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def batch_size(self) -> int:
+        """`batchSize`: most requests in one batch, 1 when absent."""
+        return max(1, self.values.get("batchSize") or 1)
+
+    @property
+    def device_type(self) -> str | None:
+        """`deviceType`: ``cpu``, ``gpu``, ``neuron``, ``mps`` or None."""
+        return self.values.get("deviceType")
+
+    @property
+    def device_ids(self) -> list[int] | None:
+        """`deviceIds`: indexes of the devices, or None."""
+        return self.values.get("deviceIds")
+
+    @property
+    def precision(self) -> str | None:
+        """`precision`: a word of `ts_sdk.Precision`, or None."""
+        return self.values.get("precision")
+
+    @property
+    def stateful(self) -> bool:
+        """Whether requests belong to sequences, so that no batch may be run twice."""
+        return bool(self.values.get("sequenceBatching") or self.values.get("continuousBatching"))
+
+    @classmethod
+    def read(cls, path: Path) -> "ModelConfig":
+        """Read and check a file.
+
+        Raises:
+            ConfigError: It is no YAML mapping, or a known key has a value of the wrong kind; all
+                problems are named.
+        """
+        import yaml
+
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(
+                f"{path.name}, which the manifest names, cannot be read: {error.strerror or error}"
+            ) from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path.name} is not valid YAML: {error}") from error
+        if values is None:
+            return cls()
+        if not isinstance(values, dict):
+            raise ConfigError(
+                f"{path.name} holds a {type(values).__name__}; it must hold names with values, "
+                "such as 'batchSize: 8'"
+            )
+        problems = _problems(path.name, values)
+        if problems:
+            raise ConfigError("; ".join(problems), problems=problems)
+        return cls(values)
+
+
+def _problems(name: str, values: dict[str, Any]) -> tuple[str, ...]:
+    problems = []
+    for key, value in values.items():
+        known = _KNOWN.get(key) if isinstance(key, str) else None
+        if known is None:
+            _warn_of_misspelling(name, str(key))
+        elif value is not None and not known[0](value):
+            problems.append(f"{name}: {key} must be {known[1]}, not {value!r}")
+    return tuple(problems)
+
+
+def _warn_of_misspelling(name: str, key: str) -> None:
+    folded = {known.lower().replace("_", ""): known for known in _KNOWN}
+    given = key.lower().replace("_", "").replace("-", "")
+    swapped = [known for known in folded if sorted(known) == sorted(given)]  # letters out of order
+    close = swapped or difflib.get_close_matches(given, folded, n=1, cutoff=0.85)
+    if close:
+        _logger.warning("%s: %s is not a setting; did you mean %s?", name, key, folded[close[0]])

@@ -1,0 +1,229 @@
+"""`Context`: what a handler knows about its archive, its device and the batch before it.
+
+The names and calls are TorchServe's (release 0.12), so that handlers written for it find what they
+look for. What belongs to the archive is shared by all views of a context; what belongs to one batch
+(request ids, headers, response status) is the view's own, so two batches never mix.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ts_sdk.errors import HandlerContractError
+
+SERVER_VERSION = "0.12.0"
+"""Release of TorchServe whose contract is kept; handlers read it as ``server_version``."""
+
+_OWN_TO_A_BATCH = frozenset({"request_ids", "request_processor", "stopping_criteria", "cl_socket"})
+_OK = 200
+
+
+class RequestProcessor:
+    """The headers that came with one request, and the status and headers of its response.
+
+    Args:
+        request_header: Header name → value; names are case-sensitive, as in TorchServe.
+    """
+
+    def __init__(self, request_header: Mapping[str, Any]) -> None:
+        self._request_header = dict(request_header)
+        self._response_header: dict[str, str] = {}
+        self._status_code = _OK
+        self._reason_phrase: str | None = None
+
+    def get_request_property(self, key: str) -> Any:  # noqa: ANN401 - a header holds what was sent
+        """The value of request header *key*, None when it was not sent."""
+        return self._request_header.get(key)
+
+    def get_request_properties(self) -> dict[str, Any]:
+        """All request headers."""
+        return self._request_header
+
+    def report_status(self, code: int, reason_phrase: str | None = None) -> None:
+        """Set the HTTP status of the response."""
+        self._status_code = code
+        self._reason_phrase = reason_phrase
+
+    def get_response_status_code(self) -> int:
+        """The HTTP status of the response, 200 unless it was set."""
+        return self._status_code
+
+    def get_response_status_phrase(self) -> str | None:
+        """The reason phrase that was set with the status."""
+        return self._reason_phrase
+
+    def add_response_property(self, key: str, value: str) -> None:
+        """Set a header of the response."""
+        self._response_header[key] = value
+
+    def get_response_header(self) -> dict[str, str]:
+        """The headers of the response."""
+        return self._response_header
+
+    def get_response_headers(self) -> dict[str, str]:
+        """The headers of the response."""
+        return self._response_header
+
+    def get_response_header_value(self, key: str) -> str | None:
+        """The value of response header *key*, None when it was not set."""
+        return self._response_header.get(key)
+
+
+class Context:
+    """What a handler is given: the archive's facts, and the batch's requests and responses.
+
+    Handlers may set attributes of their own (``context.cache = {}``): they are kept with the
+    archive and seen in every later batch.
+
+    Args:
+        model_name: Name of the model.
+        model_dir: Folder with the archive's members.
+        manifest: The manifest as a dict, with TorchServe's key names.
+        batch_size: Most requests that come in one batch.
+        gpu: Index of the CUDA device, None when the model runs elsewhere.
+        mms_version: Release of the server, read by handlers as ``server_version``.
+        limit_max_image_pixels: Whether Pillow's limit on an image's pixels holds.
+        metrics: Where metrics go.
+        model_yaml_config: `model-config.yaml` as a dict.
+    """
+
+    model_name: str
+    manifest: dict[str, Any]
+    model_yaml_config: dict[str, Any]
+    metrics: Any
+
+    def __init__(  # noqa: PLR0913, PLR0917 - TorchServe's signature, used by position
+        self,
+        model_name: str,
+        model_dir: str,
+        manifest: dict[str, Any],
+        batch_size: int | None,
+        gpu: int | None,
+        mms_version: str,
+        limit_max_image_pixels: bool = True,  # noqa: FBT001, FBT002 - in-process users pass it by position
+        metrics: Any = None,  # noqa: ANN401 - whatever the caller's handlers expect
+        model_yaml_config: dict[str, Any] | None = None,
+    ) -> None:
+        system_properties: dict[str, Any] = {
+            "model_dir": model_dir,
+            "gpu_id": gpu,
+            "batch_size": batch_size,
+            "server_name": "MMS",
+            "server_version": mms_version,
+            "limit_max_image_pixels": limit_max_image_pixels,
+        }
+        shared: dict[str, Any] = {
+            "model_name": model_name,
+            "manifest": manifest,
+            "metrics": metrics,
+            "model_yaml_config": model_yaml_config if model_yaml_config is not None else {},
+            "_system_properties": system_properties,
+        }
+        object.__setattr__(self, "_shared", shared)
+        self._start_batch({}, [RequestProcessor({})])
+
+    def for_batch(self, headers: Sequence[Mapping[str, Any]], ids: Sequence[str]) -> "Context":
+        """A view for one batch: the same archive, requests of its own.
+
+        Args:
+            headers: The request headers, one mapping a request.
+            ids: The request ids, one a request.
+        """
+        view: Context = object.__new__(type(self))
+        object.__setattr__(view, "_shared", self._shared)
+        view._start_batch(dict(enumerate(ids)), [RequestProcessor(header) for header in headers])
+        return view
+
+    def _start_batch(self, ids: dict[int, str], processors: list[RequestProcessor]) -> None:
+        self.request_ids = ids
+        self.request_processor = processors
+        self.stopping_criteria: Any = None
+        self.cl_socket: Any = None
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - handlers keep what they like here
+        # Only reached for what the view itself does not have.
+        if name == "_shared":
+            raise AttributeError(name)
+        try:
+            return self._shared[name]
+        except KeyError:
+            raise AttributeError(f"this context has no attribute {name!r}") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401 - as above
+        if name in _OWN_TO_A_BATCH or isinstance(getattr(type(self), name, None), property):
+            object.__setattr__(self, name, value)
+        else:
+            self._shared[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        if name in _OWN_TO_A_BATCH:
+            object.__delattr__(self, name)
+        elif self._shared.pop(name, self) is self:
+            raise AttributeError(f"this context has no attribute {name!r}")
+
+    @property
+    def system_properties(self) -> dict[str, Any]:
+        """The folder, the device and the server's facts; a dict that handlers may change."""
+        properties: dict[str, Any] = self._shared["_system_properties"]
+        return properties
+
+    @system_properties.setter
+    def system_properties(self, properties: dict[str, Any]) -> None:
+        self._shared["_system_properties"] = properties
+
+    def get_request_id(self, idx: int = 0) -> str | None:
+        """The id of request *idx*, None when it has none."""
+        return self.request_ids.get(idx)
+
+    def get_request_header(self, idx: int, key: str) -> Any:  # noqa: ANN401 - a header holds what was sent
+        """Header *key* (case-sensitive) of request *idx*, None when it was not sent."""
+        return self._of(idx).get_request_property(key)
+
+    def get_all_request_header(self, idx: int) -> dict[str, Any]:
+        """All headers of request *idx*."""
+        return self._of(idx).get_request_properties()
+
+    def get_sequence_id(self, idx: int) -> str:
+        """The id of the sequence that request *idx* belongs to, empty when it belongs to none."""
+        return self.get_request_header(idx, "ts_request_sequence_id") or ""
+
+    def set_response_content_type(self, idx: int, value: str) -> None:
+        """Set the content type of the answer to request *idx*."""
+        self.set_response_header(idx, "content-type", value)
+
+    def get_response_content_type(self, idx: int) -> str | None:
+        """The content type of the answer to request *idx*, None when it was not set."""
+        return self.get_response_headers(idx).get("content-type")
+
+    def set_response_status(self, code: int = _OK, phrase: str = "", idx: int = 0) -> None:
+        """Set the HTTP status and reason phrase of the answer to request *idx*."""
+        self._of(idx).report_status(code, phrase)
+
+    def set_all_response_status(self, code: int = _OK, phrase: str = "") -> None:
+        """Set the HTTP status and reason phrase of every answer of the batch."""
+        for processor in self.request_processor:
+            processor.report_status(code, phrase)
+
+    def get_response_status(self, idx: int) -> tuple[int, str | None]:
+        """The HTTP status and reason phrase of the answer to request *idx*."""
+        processor = self._of(idx)
+        return processor.get_response_status_code(), processor.get_response_status_phrase()
+
+    def set_response_header(self, idx: int, key: str, value: str) -> None:
+        """Set a header of the answer to request *idx*."""
+        self._of(idx).add_response_property(key, value)
+
+    def get_response_headers(self, idx: int) -> dict[str, str]:
+        """The headers of the answer to request *idx*."""
+        return self._of(idx).get_response_headers()
+
+    def _of(self, idx: int) -> RequestProcessor:
+        try:
+            return self.request_processor[idx]
+        except IndexError:
+            raise HandlerContractError(
+                f"the handler asked the context for request {idx}, but the batch has "
+                f"{len(self.request_processor)}: count requests from 0"
+            ) from None
+
+    def __repr__(self) -> str:
+        return f"<Context of {self.model_name!r}, {len(self.request_processor)} requests>"

@@ -1,0 +1,199 @@
+"""Finding the handler that a manifest names, in the archive or among the installed ones."""
+
+import difflib
+import importlib.metadata
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from ts_sdk.blame import describe, explain
+from ts_sdk.errors import HandlerLoadError
+from ts_sdk.imports import ArchiveCode
+
+GROUP = "ts_sdk.handlers"
+"""Entry-point group through which packages offer handlers by name."""
+
+_BASE = "base_handler"
+
+
+@dataclass(frozen=True)
+class EntryPoint:
+    """A handler ready to be initialised.
+
+    Attributes:
+        initialize: Called once with the context.
+        handle: Called with the rows of a batch and its context.
+        handler: The object that keeps the model; None when the module's functions do.
+    """
+
+    initialize: Callable[[Any], object]
+    handle: Callable[[list[dict[str, Any]], Any], Any]
+    handler: Any = None
+
+
+def find_handler(code: ArchiveCode, named: str) -> EntryPoint:
+    """The handler that *named* stands for; a file in the archive wins over an installed handler.
+
+    Args:
+        code: The archive's modules.
+        named: ``file.py``, ``file.py:name``, ``file:name``, or the name of an installed handler.
+
+    Raises:
+        HandlerLoadError: There is no such handler, importing it failed, or several could be meant.
+    """
+    member, _, attribute = named.partition(":")
+    file = f"{member.removesuffix('.py')}.py"
+    if (code.folder / file).is_file():
+        return _in_module(code, _import(code, file), file, attribute)
+    return _instance(code, _installed(code, member), member)
+
+
+def _import(code: ArchiveCode, file: str) -> ModuleType:
+    try:
+        return code.import_file(file)
+    except (Exception, SystemExit) as error:
+        raise HandlerLoadError(
+            f"importing the handler {file} failed: {explain(error, code.folder)}",
+            phase="import handler",
+        ) from error
+
+
+def _in_module(code: ArchiveCode, module: ModuleType, file: str, attribute: str) -> EntryPoint:
+    found = getattr(module, attribute or "handle", None)
+    if isinstance(found, type):
+        return _instance(code, found, file)
+    if callable(found):
+        return _functions(code, module, found, file)
+    if attribute not in ("", "handle"):  # TorchServe takes the class when there is no function
+        raise HandlerLoadError(
+            f"{file} defines no function or class {attribute!r}"
+            f"{_suggestion(attribute, vars(module))}",
+            phase="find handler",
+        )
+    return _instance(code, _the_class(module, file), file)
+
+
+def _functions(
+    code: ArchiveCode, module: ModuleType, handle: Callable[..., Any], file: str
+) -> EntryPoint:
+    name = getattr(handle, "__name__", "handle")
+
+    def initialize(context: Any) -> None:  # noqa: ANN401 - a handler's context
+        try:
+            handle(None, context)  # how TorchServe initialises a module's function
+        except (Exception, SystemExit) as error:
+            raise HandlerLoadError(
+                f"{file} is initialised by {name}(None, context), which failed: "
+                f"{explain(error, code.folder)}; when data is None, load the model and return",
+                phase="initialize",
+            ) from error
+
+    return EntryPoint(initialize, handle, getattr(module, "_service", None))
+
+
+def _instance(code: ArchiveCode, handler_class: type, file: str) -> EntryPoint:
+    handler = _built(code, handler_class, file)
+    missing = [name for name in ("initialize", "handle") if not hasattr(handler, name)]
+    if missing:
+        raise HandlerLoadError(
+            f"{file}: {handler_class.__name__} has no {' and no '.join(missing)} method; "
+            "subclass ts_sdk.BaseHandler to inherit them",
+            phase="build handler",
+        )
+
+    def handle(data: list[dict[str, Any]], context: Any) -> Any:  # noqa: ANN401 - as handlers have it
+        return handler.handle(data, context)  # looked up late: a handler may replace its own
+
+    return EntryPoint(handler.initialize, handle, handler)
+
+
+def _built(code: ArchiveCode, handler_class: type, file: str) -> Any:  # noqa: ANN401 - the user's own class
+    try:
+        return handler_class()
+    except (Exception, SystemExit) as error:
+        why = f"failed: {explain(error, code.folder)}"
+        if _needs_arguments(handler_class):
+            why = (
+                f"cannot be called without arguments ({describe(error)}); "
+                "read what it needs from the context in initialize()"
+            )
+        raise HandlerLoadError(
+            f"{file}: {handler_class.__name__}() {why}", phase="build handler"
+        ) from error
+
+
+def _needs_arguments(handler_class: type) -> bool:
+    try:
+        inspect.signature(handler_class).bind()
+    except TypeError:
+        return True
+    except ValueError:  # there is no signature to look at
+        return False
+    return False
+
+
+def _the_class(module: ModuleType, file: str) -> type:
+    """The handler class that the module defines, else the one that it imports or makes."""
+    from ts_sdk.handler import BaseHandler
+
+    classes = dict.fromkeys(value for value in vars(module).values() if isinstance(value, type))
+    able = [cls for cls in classes if hasattr(cls, "handle") and cls is not BaseHandler]
+    own = [cls for cls in able if cls.__module__ == module.__name__]
+    for candidates in (_subclasses(own, BaseHandler), own, _subclasses(able, BaseHandler), able):
+        # A base class of another candidate was written to be subclassed.
+        leaves = [
+            cls
+            for cls in candidates
+            if not any(other is not cls and issubclass(other, cls) for other in candidates)
+        ]
+        if len(leaves) == 1:
+            return leaves[0]
+        if leaves:
+            names = ", ".join(cls.__name__ for cls in leaves)
+            raise HandlerLoadError(
+                f"{file} defines several handlers ({names}); name one in the manifest, "
+                f"such as --handler {file}:{leaves[0].__name__}",
+                phase="find handler",
+            )
+    raise HandlerLoadError(
+        f"{file} defines neither a function handle(data, context) nor a class with a handle "
+        "method; subclass ts_sdk.BaseHandler, or name the function as in --handler "
+        f"{file}:my_function",
+        phase="find handler",
+    )
+
+
+def _subclasses(classes: Iterable[type], base: type) -> list[type]:
+    return [cls for cls in classes if issubclass(cls, base)]
+
+
+def _installed(code: ArchiveCode, name: str) -> type:
+    if name == _BASE:
+        from ts_sdk.handler import BaseHandler
+
+        return BaseHandler
+    offered = {entry.name: entry for entry in importlib.metadata.entry_points(group=GROUP)}
+    if name not in offered:
+        files = sorted(path.name for path in code.folder.glob("*.py"))
+        known = [_BASE, *sorted(offered)]
+        raise HandlerLoadError(
+            f"there is no handler {name!r}{_suggestion(name, [*known, *files])}; the archive holds "
+            f"{', '.join(files) or 'no Python file'}, installed are {', '.join(known)}",
+            phase="find handler",
+        )
+    try:
+        found: type = offered[name].load()
+    except Exception as error:
+        raise HandlerLoadError(
+            f"importing the installed handler {name} ({offered[name].value}) failed: "
+            f"{explain(error, code.folder)}",
+            phase="import handler",
+        ) from error
+    return found
+
+
+def _suggestion(name: str, among: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(among), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,159 @@
+"""Everything that `ts_sdk` raises on purpose.
+
+::
+
+    SdkError
+    ├── LoadError                    an archive could not be made ready     .archive .phase
+    │   ├── HandlerLoadError         its handler could not be found, imported or initialised
+    │   ├── ModelFormatError         its model is in no form that can be loaded here
+    │   │   └── UnsafeWeightsError   its model is a pickle that asks for more than weights  .globals
+    │   └── ConfigError              its model-config.yaml or a setting in it is wrong  .problems
+    ├── DeviceUnavailableError       the device that was asked for is not there     .device
+    ├── PrecisionError               the model cannot run in this precision
+    ├── CacheError                   the extraction cache cannot be used
+    ├── ModelClosedError             a call of a model after close()
+    └── RequestError                 one request was not answered     .status .index .answer
+        ├── HandlerContractError     the handler broke the contract of `handle`
+        └── NonFiniteOutputError     half precision made NaN or infinity
+
+What the packer and the reader of archives raise is drawn in `archiver.errors`.
+"""
+
+from pathlib import Path
+
+
+class SdkError(Exception):
+    """Base of everything that `ts_sdk` raises on purpose."""
+
+
+class LoadError(SdkError):
+    """An archive could not be made ready to answer.
+
+    Attributes:
+        archive: The archive or folder, None when a handler is initialised without one.
+        phase: What was being done, such as ``"import handler"``.
+    """
+
+    def __init__(self, message: str, *, archive: Path | None = None, phase: str = "load") -> None:
+        super().__init__(message)
+        self.archive = archive
+        self.phase = phase
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{self.archive.name}: {message}" if self.archive else message
+
+
+class HandlerLoadError(LoadError):
+    """The handler could not be found, imported or initialised; the cause is chained."""
+
+
+class ModelFormatError(LoadError):
+    """The serialized model is in no form that can be loaded here."""
+
+
+class UnsafeWeightsError(ModelFormatError):
+    """The serialized model is a pickle that asks for more than weights.
+
+    Attributes:
+        globals: The names that the pickle wants to import, as ``module.name``.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        names: tuple[str, ...] = (),
+        archive: Path | None = None,
+        phase: str = "load model",
+    ) -> None:
+        super().__init__(message, archive=archive, phase=phase)
+        self.globals = names
+
+
+class ConfigError(LoadError):
+    """`model-config.yaml`, or a setting in it, is wrong.
+
+    Attributes:
+        problems: One sentence for each problem.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        problems: tuple[str, ...] = (),
+        archive: Path | None = None,
+        phase: str = "read config",
+    ) -> None:
+        super().__init__(message, archive=archive, phase=phase)
+        self.problems = problems or (message,)
+
+
+class DeviceUnavailableError(SdkError):
+    """The device that was asked for is not there; nothing falls back to the CPU silently.
+
+    Attributes:
+        device: The word that was given.
+    """
+
+    def __init__(self, message: str, *, device: str = "") -> None:
+        super().__init__(message)
+        self.device = device
+
+
+class PrecisionError(SdkError):
+    """The model cannot run in the precision that was asked for."""
+
+
+class CacheError(SdkError):
+    """The extraction cache cannot be used; the message says what to do."""
+
+
+class ModelClosedError(SdkError):
+    """The model was called after `Model.close`."""
+
+
+class RequestError(SdkError):
+    """One request was not answered; its neighbours in the batch were.
+
+    A handler may raise it, with `index` when it knows which row of its batch is at fault.
+
+    Attributes:
+        status: HTTP status code: 4xx is the request's fault, 5xx the handler's.
+        index: Position of the request in the batch, counted from 0; None when unknown.
+        message: Why, without the status and the index.
+        answer: What the handler answered in the request's place, None when it raised.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        index: int | None = None,
+        answer: object = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.index = index
+        self.answer = answer
+
+    def __str__(self) -> str:
+        which = "request" if self.index is None else f"request {self.index}"
+        return f"{which} failed with status {self.status}: {self.message}"
+
+
+class HandlerContractError(RequestError):
+    """What the handler returned is not a list with one answer for each request."""
+
+    def __init__(self, message: str, *, status: int = 503, index: int | None = None) -> None:
+        super().__init__(message, status=status, index=index)
+
+
+class NonFiniteOutputError(RequestError):
+    """The model's output holds NaN or infinity although half precision was asked for."""
+
+    def __init__(self, message: str, *, status: int = 500, index: int | None = None) -> None:
+        super().__init__(message, status=status, index=index)

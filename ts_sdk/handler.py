@@ -1,0 +1,265 @@
+"""`BaseHandler`, the class that user code subclasses."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ts_sdk.batch import Batch, current_batch, handling
+from ts_sdk.errors import ConfigError, HandlerContractError, RequestError
+from ts_sdk.formats import load_module
+from ts_sdk.labels import read_labels
+from ts_sdk.precision import Precision, set_precision
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from ts_sdk.context import Context
+
+Row = dict[str, Any]
+
+
+class BaseHandler:
+    """Loads an archive's model and answers batches with it; override what is yours.
+
+    `handle` calls `preprocess`, `inference` and `postprocess` in turn. Names and calls are those of
+    TorchServe 0.12, under which a subclass runs too.
+
+    Attributes:
+        model: The model in evaluation mode on `device`, set by `initialize`.
+        mapping: Class number as text → class name from `index_to_name.json`; None without one.
+        device: Where the model runs.
+        initialized: Whether `initialize` has been through.
+        manifest: The archive's manifest as a dict.
+        model_pt_path: Path of the serialized model, None when the archive has none.
+        map_location: The device's kind: ``cpu``, ``cuda`` or ``mps``.
+        model_yaml_config: `model-config.yaml` as a dict.
+        concurrent: Whether `handle` may run in several threads at once on one instance. A class
+            says so itself: it is not inherited, since a subclass may keep state.
+    """
+
+    concurrent: ClassVar[bool] = False
+
+    # Defaults stand on the class: many handlers do not call `super().__init__()`.
+    model: Any = None
+    mapping: dict[str, str] | None = None
+    device: Any = None
+    initialized: bool = False
+    explain: bool = False
+    target: Any = 0
+    model_pt_path: str | None = None
+    manifest: Any = None
+    map_location: str | None = None
+    model_yaml_config: Mapping[str, Any] = {}
+    _context: Any = None
+
+    @property
+    def context(self) -> Any:  # noqa: ANN401 - ours, or that of the server it runs under
+        """The context of the batch being handled in this thread, else the archive's."""
+        batch = current_batch()
+        return self._context if batch is None or batch.context is None else batch.context
+
+    @context.setter
+    def context(self, context: Any) -> None:  # noqa: ANN401 - as above
+        self._context = context
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The `handler:` section of `model-config.yaml`, empty when there is none."""
+        section = (self.model_yaml_config or {}).get("handler") or {}
+        if not isinstance(section, dict):
+            raise ConfigError(
+                f"model-config.yaml: handler must be a section of names and values, not {section!r}"
+            )
+        return section
+
+    def initialize(self, context: "Context") -> None:
+        """Load the model and the class names.
+
+        Args:
+            context: The archive's folder, manifest, device and config.
+
+        Raises:
+            LoadError: The model cannot be loaded; the message says why and what to do.
+        """
+        properties = context.system_properties
+        folder = Path(properties["model_dir"])
+        self._context = context
+        self.manifest = context.manifest
+        self.model_yaml_config = context.model_yaml_config or {}
+        self.device = _device_of(properties)
+        self.map_location = self.device.type
+        serialized_file = self.manifest["model"].get("serializedFile")
+        self.model_pt_path = str(folder / serialized_file) if serialized_file else None
+        self.model = self._load_model(folder)
+        self._apply_precision(Precision.parse(properties.get("precision") or Precision.FLOAT32))
+        self.mapping = read_labels(folder)
+        self.initialized = True
+
+    def preprocess(self, data: list[Row]) -> Any:  # noqa: ANN401 - whatever `inference` takes
+        """Turn the rows of a batch into the model's input.
+
+        Args:
+            data: One row a request: a dict of part name to value, usually with the one key
+                ``body`` or ``data``.
+
+        Returns:
+            A tensor ``(B, …)`` on `device`, made of the rows' numbers. Overrides may return
+            anything that their `inference` takes.
+        """
+        import torch
+
+        rows = [_value_of(row) for row in data]
+        return torch.stack([torch.as_tensor(row) for row in rows]).to(self.device)
+
+    def inference(self, data: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - what the model takes and gives
+        """Call the model on *data*, without gradients.
+
+        Args:
+            data: What `preprocess` returned; a tensor is moved to `device`.
+            *args: More inputs of the model.
+            **kwargs: More named inputs of the model.
+        """
+        import torch
+
+        if isinstance(data, torch.Tensor):
+            data = data.to(self.device)
+        with torch.inference_mode():
+            return self.model(data, *args, **kwargs)
+
+    def postprocess(self, data: Any) -> list[Any]:  # noqa: ANN401 - whatever `inference` returned
+        """Turn the model's output into one answer a request.
+
+        Args:
+            data: What `inference` returned, for instance a tensor ``(B, …)``.
+
+        Returns:
+            One JSON-serialisable answer for each request, in order.
+        """
+        if not hasattr(data, "tolist"):
+            raise HandlerContractError(
+                f"the model returned a {type(data).__name__}: override postprocess() to turn it "
+                "into one answer for each request"
+            )
+        answers: list[Any] = data.tolist()
+        return answers
+
+    def handle(self, data: list[Row], context: "Context") -> list[Any]:
+        """Answer a batch: `preprocess`, `inference`, `postprocess`.
+
+        Args:
+            data: One row a request.
+            context: The view of the batch, with its request headers and response status.
+
+        Returns:
+            One answer for each request, in order; a rejected request has an error answer.
+        """
+        batch = current_batch()
+        if batch is None or batch.context is not context:
+            batch = Batch(len(data), context)
+        elif len(data) == batch.size:
+            batch.restart()
+        else:
+            return self._handle_part(data, Batch(len(data), context, batch.times, whole=False))
+        with handling(batch):
+            return self._handle(data, batch)
+
+    def _handle_part(self, data: list[Row], batch: Batch) -> list[Any]:
+        """Answer some of a batch's requests: a subclass has divided it."""
+        try:
+            with handling(batch):
+                return self._handle(data, batch)
+        except RequestError as error:
+            error.index = None  # counted within the part; which part it is, is not known here
+            raise
+
+    def _handle(self, data: list[Row], batch: Batch) -> list[Any]:
+        with batch.times.measure("preprocess"):
+            model_input = self.preprocess(data)
+        if not batch.keep_rest():
+            return batch.merge([])
+        with batch.times.measure("inference"):
+            output = self.inference(model_input)
+        with batch.times.measure("postprocess"):
+            answers = self.postprocess(output)
+        return batch.merge(answers) if batch.rejections else answers
+
+    def reject(self, index: int, message: str, *, status: int = 400) -> None:
+        """Refuse one request of the batch; the others go on.
+
+        Call it in `preprocess` and return the batch of the remaining rows, or in `postprocess`.
+
+        Args:
+            index: Row of what the running method was given, counted from 0.
+            message: Why, for the request's sender.
+            status: HTTP status: 4xx is the request's fault, 5xx the handler's.
+        """
+        batch = current_batch()
+        if batch is None:
+            raise RuntimeError(
+                "reject() knows no batch here: call it inside of handle(), in the thread that "
+                "handle() runs in"
+            )
+        batch.reject(index, status, message)
+
+    def _load_model(self, folder: Path) -> "nn.Module":
+        model_file = self.manifest["model"].get("modelFile")
+        if model_file:
+            model = self._load_pickled_model(str(folder), model_file, self.model_pt_path)
+        elif self.model_pt_path is not None:
+            model = self._load_torchscript_model(self.model_pt_path)
+        else:
+            raise ConfigError(
+                "the archive has neither a serialized file nor a model file; pack it with "
+                "--serialized-file, or override initialize() in the handler"
+            )
+        return model.to(self.device).eval()
+
+    def _load_pickled_model(
+        self, model_dir: str, model_file: str, model_pt_path: str | None
+    ) -> "nn.Module":
+        """Build the one module that *model_file* defines and load its weights."""
+        weights = Path(model_pt_path) if model_pt_path else None
+        return load_module(
+            weights, model_file=Path(model_dir, model_file), **self._loading_options()
+        )
+
+    def _load_torchscript_model(self, model_pt_path: str) -> "nn.Module":
+        """Load a model that needs no model file."""
+        return load_module(Path(model_pt_path), **self._loading_options())
+
+    def _loading_options(self) -> dict[str, Any]:
+        import torch
+
+        # An initialize() that does not call this one's may have set none of these.
+        properties = getattr(self._context, "system_properties", {})
+        return {
+            "device": torch.device(self.device or self.map_location or "cpu"),
+            "trust_pickle": bool(properties.get("trust_pickle")),
+        }
+
+    def _apply_precision(self, precision: Precision) -> None:
+        if precision is not Precision.FLOAT32:
+            set_precision(self.model, precision, self.device)
+
+
+def _device_of(properties: Mapping[str, Any]) -> "torch.device":
+    """The device that the context gives; under the old server there is only ``gpu_id``."""
+    import torch
+
+    named = properties.get("device")
+    if named is not None:
+        return torch.device(named)
+    gpu_id = properties.get("gpu_id")
+    if gpu_id is None:
+        return torch.device("cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(gpu_id))
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def _value_of(row: Row) -> Any:  # noqa: ANN401 - a row holds what was sent
+    for part in ("data", "body"):
+        if row.get(part) is not None:
+            return row[part]
+    return row
