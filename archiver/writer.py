@@ -92,8 +92,7 @@ def pack(  # noqa: PLR0913 -- one argument for each flag of the command, by name
         )
     except TargetExistsError as error:
         # A process that was killed when it had published it may have left its draft.
-        with contextlib.suppress(OSError):
-            clear_litter(error.path)
+        clear_litter(error.path)
         raise
     return write(plan)
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _HANDLER_FAILED = 503
 _OUT_OF_MEMORY = 507
 
+_Asked = tuple[str, Request]
+"""A request and its id, which stays the same however often its batch is run."""
+
 
 @dataclass(frozen=True)
 class ModelFacts:
@@ -169,7 +172,7 @@ class Model:
             )
         outcomes: list[Outcome] = [_decoded(index, one) for index, one in enumerate(given)]
         good = [index for index, one in enumerate(outcomes) if isinstance(one, Request)]
-        answered = self._answer([outcomes[index] for index in good])
+        answered = self._answer([(str(uuid.uuid4()), outcomes[index]) for index in good])
         for index, outcome in zip(good, answered, strict=True):
             outcomes[index] = at(outcome, index)
         if on_error == "raise":
@@ -200,7 +203,7 @@ class Model:
         state = "closed" if self._closed else f"{self.device}, {self.precision}"
         return f"<Model {name}, {state}>"
 
-    def _answer(self, requests: Sequence[Request]) -> list[Outcome]:
+    def _answer(self, requests: Sequence[_Asked]) -> list[Outcome]:
         """One outcome a request; after an error of the whole batch, its halves are tried."""
         outcomes: dict[int, Outcome] = {}
         pending = [list(range(len(requests)))] if requests else []
@@ -211,7 +214,7 @@ class Model:
             pending += [[positions[row] for row in part] for part in reversed(parts)]
         return [outcomes[position] for position in range(len(requests))]
 
-    def _attempt(self, requests: Sequence[Request]) -> tuple[dict[int, Outcome], list[list[int]]]:
+    def _attempt(self, requests: Sequence[_Asked]) -> tuple[dict[int, Outcome], list[list[int]]]:
         """The outcomes that are known by row, and the rows to try again, each list as a batch."""
         rows = list(range(len(requests)))
         try:
@@ -229,11 +232,11 @@ class Model:
             middle = len(rows) // 2
             return {}, [rows[:middle], rows[middle:]]
 
-    def _handle(self, requests: Sequence[Request]) -> list[Outcome]:
+    def _handle(self, requests: Sequence[_Asked]) -> list[Outcome]:
         context = self._context.for_batch(
-            [request.headers for request in requests], [str(uuid.uuid4()) for _ in requests]
+            [request.headers for _, request in requests], [number for number, _ in requests]
         )
-        rows = [dict(request.parts) for request in requests]
+        rows = [dict(request.parts) for _, request in requests]
         batch = Batch(len(rows), context, self._times)
         with self._turn:
             if self._closed:

@@ -53,7 +53,12 @@ def clear_litter(target: Path) -> None:
 
     A folder that was moved aside to make room for a draft, which then did not come, is put back.
     """
-    for path in target.parent.iterdir():
+    try:
+        neighbours = list(target.parent.iterdir())
+    except OSError:
+        # Where one may write but not look, there is nothing to be done about litter.
+        return
+    for path in neighbours:
         if not is_draft_of(target, path):
             continue
         # One that is locked, or gone meanwhile, is not litter.

@@ -98,6 +98,11 @@ def test_a_link_with_a_drafts_name_is_not_followed(target, tmp_path):
     assert (precious / "file").exists()
 
 
+def test_a_folder_that_is_not_there_has_no_litter(tmp_path):
+    clear_litter(tmp_path / "nowhere" / "cat.mar")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_old_folder_is_put_back_when_the_new_one_did_not_come(target):
     aside = path_aside(target)
     aside.mkdir()

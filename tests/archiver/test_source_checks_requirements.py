@@ -36,7 +36,7 @@ def judged(tmp_path):
         "importlib-metadata; python_version < '3.10'",
         "numpy (>=1.26)",
         "pip @ https://example.org/pip-24.0.tar.gz",
-        "pip[x] @ file:///tmp/pip.whl ; python_version > '3'",
+        "pip[x] @ file:///wheels/pip.whl ; python_version > '3'",
         "https://example.org/package.whl",
         "git+https://example.org/project.git@v1#egg=project",
         "./local-package",
