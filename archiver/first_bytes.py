@@ -68,7 +68,7 @@ def _text_tells(head: bytes) -> str:
     """Name the kind of text."""
     start = head.decode("utf-8", errors="ignore").lstrip("\ufeff \t\r\n")
     if start.lower().startswith(("<!doctype html", "<html")):
-        return "a web page, so that the download of it went wrong"
+        return "a web page, so its download went wrong"
     if start.startswith(("{", "[")):
         return "JSON text"
     return f"text that begins with {start[:30]!r}"

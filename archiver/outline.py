@@ -45,12 +45,14 @@ class Outline:
 
     Attributes:
         classes: Its classes, by name.
+        functions: The names of its functions.
         names: Everything that it binds: classes, functions, variables, imports.
         may_bind_more: Whether it might bind names that the syntax tree does not show.
         may_have_more_classes: Whether a function called at its top level might make a class.
     """
 
     classes: Mapping[str, ClassOutline]
+    functions: frozenset[str]
     names: frozenset[str]
     may_bind_more: bool
     may_have_more_classes: bool
@@ -123,6 +125,11 @@ def outline_of(source: bytes, filename: str) -> Outline:
         names.discard(name)
     return Outline(
         classes=classes,
+        functions=frozenset(
+            node.name
+            for node in statements
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        ),
         names=frozenset(names),
         may_bind_more="*" in imports or _uses_reflection(tree, statements),
         may_have_more_classes="*" in imports or any(map(_keeps_what_is_made, statements)),

@@ -157,7 +157,9 @@ def write(plan: PackPlan) -> PackResult:
             size = sum(member.size for member in members) if is_folder else draft.stat().st_size
             publish(draft, plan.target, is_folder=is_folder, force=plan.force)
     except OSError as error:
-        raise PackError([f"{plan.target} could not be written: {error}"]) from error
+        # Its text names the draft, which means nothing to whoever packs.
+        reason = error.strerror or error
+        raise PackError([f"{plan.target} could not be written: {reason}"]) from error
     return PackResult(
         plan.target, plan.archive_format, plan.manifest, tuple(members), size, plan.notes
     )

@@ -43,6 +43,7 @@ class Batch:
         times: Where the phases' durations go.
         whole: Whether these are all the requests that *context* knows; when not, their positions
             there are not known.
+        tried: Whether `handle` has begun with it.
         rejections: Position in the batch → the answer in its place.
         rows: Positions of the requests that the running phase was given.
     """
@@ -51,18 +52,26 @@ class Batch:
     context: Any
     times: PhaseTimes = field(default_factory=PhaseTimes)
     whole: bool = True
+    tried: bool = False
     rejections: dict[int, ErrorAnswer] = field(default_factory=dict)
     rows: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
         self.rows = list(range(self.size))
 
-    def restart(self) -> None:
-        """Forget what was rejected: the handler tries once more."""
-        for position in self.rejections:
-            self._mark(position, _OK, "")
-        self.rejections.clear()
+    def begin(self) -> list[int]:
+        """Start with the requests that are not rejected, or with all when it was tried before.
+
+        Returns:
+            Their positions.
+        """
+        if self.tried:
+            for position in self.rejections:
+                self._mark(position, _OK, "")
+            self.rejections.clear()
+        self.tried = True
         self.rows = list(range(self.size))
+        return self.keep_rest()
 
     def reject(self, index: int, status: int, message: str) -> None:
         """Leave out row *index* of those that the running phase was given.

@@ -26,11 +26,13 @@ class EntryPoint:
         initialize: Called once with the context.
         handle: Called with the rows of a batch and its context.
         handler: The object that keeps the model; None when the module's functions do.
+        kept_by_module: Whether the module keeps *handler*, in a variable of its own.
     """
 
     initialize: Callable[[Any], object]
     handle: Callable[[list[dict[str, Any]], Any], Any]
     handler: Any = None
+    kept_by_module: bool = False
 
 
 def find_handler(code: ArchiveCode, named: str) -> EntryPoint:
@@ -90,7 +92,8 @@ def _functions(
                 phase="initialize",
             ) from error
 
-    return EntryPoint(initialize, handle, getattr(module, "_service", None))
+    service = getattr(module, "_service", None)
+    return EntryPoint(initialize, handle, service, kept_by_module=service is not None)
 
 
 def _instance(code: ArchiveCode, handler_class: type, file: str) -> EntryPoint:

@@ -157,9 +157,7 @@ class BaseHandler:
         batch = current_batch()
         if batch is None or batch.context is not context:
             batch = Batch(len(data), context)
-        elif len(data) == batch.size:
-            batch.restart()
-        else:
+        elif len(data) != batch.size:
             return self._handle_part(data, Batch(len(data), context, batch.times, whole=False))
         with handling(batch):
             return self._handle(data, batch)
@@ -174,8 +172,11 @@ class BaseHandler:
             raise
 
     def _handle(self, data: list[Row], batch: Batch) -> list[Any]:
+        kept = batch.begin()
+        if not kept:
+            return batch.merge([])
         with batch.times.measure("preprocess"):
-            model_input = self.preprocess(data)
+            model_input = self.preprocess([data[row] for row in kept])
         if not batch.keep_rest():
             return batch.merge([])
         with batch.times.measure("inference"):
@@ -187,7 +188,8 @@ class BaseHandler:
     def reject(self, index: int, message: str, *, status: int = 400) -> None:
         """Refuse one request of the batch; the others go on.
 
-        Call it in `preprocess` and return the batch of the remaining rows, or in `postprocess`.
+        Call it in `preprocess` and return the batch of the remaining rows, or in `postprocess`. A
+        `handle` of your own may call it before it calls this class's.
 
         Args:
             index: Row of what the running method was given, counted from 0.
@@ -258,8 +260,9 @@ def _device_of(properties: Mapping[str, Any]) -> "torch.device":
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def _value_of(row: Row) -> Any:  # noqa: ANN401 - a row holds what was sent
-    for part in ("data", "body"):
-        if row.get(part) is not None:
-            return row[part]
+def _value_of(row: Any) -> Any:  # noqa: ANN401 - a row holds what was sent
+    if isinstance(row, dict):
+        for part in ("data", "body"):
+            if row.get(part) is not None:
+                return row[part]
     return row

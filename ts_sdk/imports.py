@@ -43,7 +43,8 @@ class ArchiveCode:
 
     def __init__(self, folder: Path, *, keep_bytecode: bool = True) -> None:
         self.folder = folder.resolve()
-        self.builtins: dict[str, Any] = {**vars(builtins), "__import__": self._import}
+        self._own_builtins = {"__import__": self._import}
+        self.builtins: dict[str, Any] = {**vars(builtins), **self._own_builtins}
         self._search = ModuleSearch(self.folder, keep_bytecode=keep_bytecode)
         self._modules: dict[str, ModuleType] = {}
         self._executing: dict[str, int] = {}
@@ -65,6 +66,8 @@ class ArchiveCode:
 
     def running(self) -> AbstractContextManager[None]:
         """While the ``with`` block runs, module names lead this thread to this archive."""
+        # What the program has put into or replaced in its builtins since; in one step.
+        self.builtins.update(vars(builtins) | self._own_builtins)
         return routing.running(self)
 
     @contextmanager
@@ -75,11 +78,14 @@ class ArchiveCode:
         """
         with _starting, self.running():
             cwd, path, entries, names = _cwd(), sys.path, list(sys.path), set(sys.modules)
+            if cwd is not None:  # which the program's relative entries stay relative to
+                path[:] = [str(Path(cwd, entry)) for entry in entries]
+            self._search.program_path = tuple(path)
             os.chdir(self.folder)
             try:
                 yield
             finally:
-                self._search.remember_paths(entries)
+                self._search.remember_paths()
                 path[:] = entries
                 sys.path = path
                 self._adopt_aliases(names)
@@ -172,8 +178,10 @@ class ArchiveCode:
         me = threading.get_ident()
         while self._must_wait(name, me):
             self._waiting[me] = name
-            self._changed.wait()
-            del self._waiting[me]
+            try:
+                self._changed.wait()
+            finally:
+                del self._waiting[me]
 
     def _must_wait(self, name: str, me: int) -> bool:
         thread = self._executing.get(name)

@@ -1,5 +1,6 @@
 """`Model`: a loaded archive that answers requests in this process."""
 
+import gc
 import threading
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -182,10 +183,15 @@ class Model:
     def close(self) -> None:
         """Let go of the model and of its files; calling it twice does nothing."""
         with self._turn:
-            if not self._closed:
-                self._closed = True
-                self._entry = EntryPoint(_closed, _closed)
-                self._resources.close()
+            if self._closed:
+                return
+            self._closed = True
+            kept_by_module = self._entry.kept_by_module
+            self._entry = EntryPoint(_closed, _closed)
+            self._resources.close()
+            if kept_by_module:
+                # A module and its functions hold each other, and so would the model's memory be.
+                gc.collect()
 
     def __enter__(self) -> Self:
         return self

@@ -39,10 +39,12 @@ class ModuleSearch:
 
     Attributes:
         outside_paths: What the archive's code has put on `sys.path` that is no folder of it.
+        program_path: What was on `sys.path` before the archive's code ran.
     """
 
     def __init__(self, folder: Path, *, keep_bytecode: bool) -> None:
         self.outside_paths: list[str] = []
+        self.program_path = tuple(sys.path)
         self._folder = str(folder)
         self._roots = [self._folder]
         self._loader = SourceFileLoader if keep_bytecode else _UncachedLoader
@@ -51,7 +53,6 @@ class ModuleSearch:
         self._shared_names: frozenset[str] | None = None
         self._clashing: list[str] = []
         self._clashing_at: tuple[int, set[str]] | None = None
-        self._paths_before = tuple(sys.path)
         self._paths_followed: list[str] = []
 
     def has(self, top: str) -> bool:
@@ -95,12 +96,12 @@ class ModuleSearch:
             self._shared_names = None
             self._owned = {name: True for name, owned in self._owned.items() if owned}
 
-    def remember_paths(self, before: Sequence[str]) -> None:
-        """Keep what was added to `sys.path` since it was *before*."""
+    def remember_paths(self) -> None:
+        """Keep what the archive's code has added to `sys.path`."""
         self._follow_sys_path()
         for entry in sys.path:
-            if isinstance(entry, str) and entry not in before:
-                path = self._resolved(entry)
+            if isinstance(entry, str) and entry not in self.program_path:
+                path = os.path.realpath(entry)
                 if path not in self._roots and path not in self.outside_paths:
                     self.outside_paths.append(path)
 
@@ -112,7 +113,7 @@ class ModuleSearch:
     def _follow_sys_path(self) -> None:
         """Look into folders of the archive that are on `sys.path`."""
         inside = {entry: path for entry in sys.path if (path := self._inside(entry))}
-        for entry in reversed(_inserted(self._paths_before)):
+        for entry in reversed(_inserted(self.program_path)):
             if entry in inside and Path(inside[entry]).is_dir():
                 self.add_root(inside[entry], first=True)
         for path in inside.values():
@@ -153,14 +154,8 @@ class ModuleSearch:
         """*entry* of `sys.path` as a place in the archive's folder, None when it is none."""
         if not isinstance(entry, str):  # Python ignores it too
             return None
-        if not os.path.isabs(entry) and entry in self._paths_before:  # noqa: PTH117 - as sys.path holds it
-            return None  # the program's, and relative to its working directory
-        path = self._resolved(entry)
+        path = os.path.realpath(entry)
         return path if path == self._folder or path.startswith(self._folder + os.sep) else None
-
-    def _resolved(self, entry: str) -> str:
-        # Archive code that is started has the archive's folder as its working directory.
-        return os.path.realpath(os.path.join(self._folder, entry))  # noqa: PTH118 - as above
 
 
 def _inserted(before: Sequence[str]) -> list[str]:

@@ -35,9 +35,7 @@ def handler_problems(path: Path, entry_point: str | None) -> list[str]:
     if wanted in outline.names or outline.may_bind_more:
         return []
     if wanted != _DEFAULT_ENTRY_POINT:
-        nearest = nearest_name(wanted, sorted(outline.names))
-        meant = f"; did you mean {nearest!r}?" if nearest else ""
-        return [f"the handler {path} defines no {wanted!r}{meant}"]
+        return [f"the handler {path} defines no {wanted!r}{_meant(outline, wanted)}"]
 
     able = [name for name in outline.classes if _may_handle(outline, name)]
     if not able and not outline.may_have_more_classes:
@@ -55,6 +53,15 @@ def handler_problems(path: Path, entry_point: str | None) -> list[str]:
         )
         return [problem]
     return []
+
+
+def _meant(outline: Outline, wanted: str) -> str:
+    """Return what to write in place of a name that the file does not define."""
+    nearest = nearest_name(wanted, sorted({*outline.classes, *outline.functions}))
+    if nearest is None:
+        able = [name for name in outline.classes if _may_handle(outline, name)]
+        nearest = able[0] if len(able) == 1 else None
+    return f"; did you mean {nearest!r}?" if nearest else ""
 
 
 def entry_points(outline: Outline, wanted: str | None) -> list[str]:

@@ -68,6 +68,8 @@ def _is_accepted(line: str) -> bool:
     """Tell whether one line is an option, a place to install from, or a requirement."""
     if line.startswith("-") or "${" in line:
         return True
+    if line.startswith("<"):  # a web page in place of the file: its tags look like paths
+        return False
     line = _PER_REQUIREMENT_OPTIONS.sub("", line)
     before_marker = line.partition(";")[0].strip()
     if "://" in before_marker or before_marker.endswith(_LOCAL_SUFFIXES):

@@ -136,7 +136,7 @@ class _Unpacked:
         try:
             content = self._gzip.read1(size)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            problem = f"it is damaged or truncated, copy or download it again: {error}"
+            problem = f"it cannot be unpacked: {error}; copy or download it again"
             raise CorruptArchiveError(self._path, [problem]) from error
         self._position += len(content)
         if self._limits.is_bomb(self._position, self._packed.tell()):

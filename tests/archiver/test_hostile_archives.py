@@ -636,4 +636,4 @@ def test_verify_names_damaged_members_and_a_damaged_container(tmp_path):
         with pytest.raises(CorruptArchiveError) as caught:
             archive.verify()
     assert "'a.bin' has another SHA-256" in caught.value.problems[0]
-    assert "damaged or truncated" in caught.value.problems[1]
+    assert "cannot be unpacked" in caught.value.problems[1]

@@ -32,7 +32,7 @@ def main() -> None:
 
 def _run(name: str) -> str:
     command = [sys.executable, "-m", f"tests.benchmarks.{name}"]
-    finished = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own command
+    finished = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     print(finished.stdout, file=sys.stderr)
     return finished.stdout.strip()
 

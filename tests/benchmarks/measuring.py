@@ -20,7 +20,7 @@ class Timing:
     @property
     def spread(self) -> float:
         """Half the distance between the quartiles, as a share of the median."""
-        if len(self.seconds) < 4:  # noqa: PLR2004 - quartiles need four values
+        if len(self.seconds) < 4:
             return (max(self.seconds) - min(self.seconds)) / 2 / self.median
         low, _, high = statistics.quantiles(self.seconds, n=4)
         return (high - low) / 2 / self.median

@@ -30,11 +30,9 @@ def install() -> Path:
     """Install the peer once; torch is the project's own, so that both use the same."""
     stamp = FOLDER / ".installed"
     if not stamp.exists():
-        subprocess.run(  # noqa: S603 - constant arguments
-            [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-            + ["--disable-pip-version-check", "--target", str(FOLDER), *_PACKAGES],
-            check=True,
-        )
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+        command += ["--disable-pip-version-check", "--target", str(FOLDER), *_PACKAGES]
+        subprocess.run(command, check=True)
         stamp.touch()
     return FOLDER
 

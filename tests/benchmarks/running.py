@@ -52,7 +52,9 @@ def _print_classifier(folder: Path) -> None:
     pairs = zip(*(timing.seconds for timing in timings.values()), strict=True)
     added = statistics.median(ours - hand for hand, ours in pairs) * 1e3
     print(f"EfficientNet-Lite0 on a JPEG of {image.width} x {image.height}, one request.\n")
-    print(markdown_table(["", "time"], [[name, milliseconds(one)] for name, one in timings.items()]))
+    print(
+        markdown_table(["", "time"], [[name, milliseconds(one)] for name, one in timings.items()])
+    )
     print(f"\nThe median of the pairwise differences is {added:.2f} ms.\n")
 
 

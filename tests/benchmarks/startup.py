@@ -33,7 +33,7 @@ def main() -> None:
 
 def _run(*command: str) -> Callable[[], None]:
     def run() -> None:
-        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own command
+        subprocess.run(command, check=True, capture_output=True)
 
     return run
 

@@ -103,7 +103,7 @@ def saved() -> Callable[[Any], bytes]:
 
 @pytest.fixture
 def script() -> Callable[[Any], Any]:
-    """`torch.jit.script` without its deprecation warning, which the tests would take for an error."""
+    """`torch.jit.script` without its deprecation warning, which would be an error here."""
     import torch
 
     def scripted(module: Any) -> Any:

@@ -5,9 +5,12 @@ import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
+
+from ts_sdk.routers import RoutedLoader
 
 NAMES = {"handler", "model", "utils", "models", "models.net"}
 
@@ -58,7 +61,7 @@ def clashing(code_of):
                 def hints(): return typing.get_type_hints(Answer)["net"].who
                 def source(): return inspect.getsource(Net).splitlines()[1].strip()
             """,
-            "model.py": f"class Net:\n    who = '{who}'\n    def __init__(self, w): self.width = w\n",
+            "model.py": f"class Net:\n    who = '{who}'\n    def __init__(self, x): self.width = x",
             "utils.py": f"WHO = '{who}'\n_hidden = 1\n",
             "late.py": f"WHO = '{who}'\n",
             "by_name.py": f"WHO = '{who}'\n",
@@ -132,7 +135,7 @@ def test_the_archive_leaves_no_trace_in_the_process(clashing):
 def test_a_failing_start_leaves_no_trace_in_the_process(code_of):
     code = code_of(
         {
-            "handler.py": "import os, sys, utils\nsys.path.insert(0, 'lib')\nos.chdir('/')\n1 / 0\n",
+            "handler.py": "import os, sys, utils\nsys.path += ['lib']\nos.chdir('/')\n1 / 0\n",
             "utils.py": "",
         }
     )
@@ -152,7 +155,12 @@ def test_closing_the_last_archive_takes_the_finders_away(code_of):
 
 def test_starting_happens_in_the_archives_folder(code_of):
     """Handlers open their files by relative names, as in the old worker."""
-    code = code_of({"handler.py": "import pathlib\nTEXT = pathlib.Path('words.txt').read_text()", "words.txt": "cat"})
+    code = code_of(
+        {
+            "handler.py": "import pathlib\nTEXT = pathlib.Path('words.txt').read_text()",
+            "words.txt": "cat",
+        }
+    )
     with code.starting():
         assert code.import_file("handler.py").TEXT == "cat"
 
@@ -498,13 +506,12 @@ class TestWhereModulesAreFound:
     def test_links_to_the_folder_make_no_difference(self, code_of, tmp_path):
         code = code_of(
             {
-                "handler.py": """
+                "handler.py": f"""
                     import sys
-                    sys.path.insert(0, %r)
+                    sys.path.insert(0, {str(tmp_path / "link/lib")!r})
                     import inner
                     def answer(): return inner.X
-                """
-                % str(tmp_path / "link/lib"),
+                """,
                 "lib/inner.py": "X = 1",
             }
         )
@@ -559,6 +566,50 @@ class TestWhereModulesAreFound:
             }
         )
         assert answers(code) == ["a", "b"]
+
+    def test_a_package_imported_by_name_keeps_what_it_knows_of_itself(self, code_of):
+        """The import system labels what it has loaded; the archive's label is the right one."""
+        code = code_of(
+            {
+                "handler.py": """
+                    import importlib, importlib.resources
+                    def answer():
+                        importlib.import_module("p.sub")
+                        import p
+                        return (
+                            importlib.resources.files("p").joinpath("words.txt").read_text(),
+                            p.__spec__.origin == p.__file__,
+                            p.sub.__spec__.origin == p.sub.__file__,
+                            p.__spec__.submodule_search_locations,
+                            type(vars(p)["sub"]).__name__,
+                        )
+                """,
+                "p/__init__.py": "",
+                "p/sub.py": "",
+                "p/words.txt": "cat",
+            }
+        )
+        places = [str(code.folder / "p")]
+        assert answers(code) == ("cat", True, True, places, "module")
+
+    def test_the_programs_relative_folders_are_not_the_archives(
+        self, code_of, tmp_path, monkeypatch
+    ):
+        """Though the archive starts with its own folder as the working directory."""
+        (tmp_path / "lib").mkdir()
+        (tmp_path / "lib/whose_module.py").write_text("WHO = 'program'")
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "path", ["lib", "", *sys.path])
+        code = code_of(
+            {
+                "handler.py": "import whose_module\ndef answer(): return whose_module.WHO",
+                "lib/whose_module.py": "WHO = 'archive'",
+            }
+        )
+        with code.starting():
+            assert code.import_file("handler.py").answer() == "program"
+        assert sys.path[:2] == ["lib", ""]
+        monkeypatch.delitem(sys.modules, "whose_module")
 
 
 class TestThreadsOfAHandler:
@@ -625,6 +676,29 @@ class TestThreadsOfAHandler:
             found = list(pool.map(lambda _: answers(code), range(6)))
         assert found == [[1]] * 6
 
+    def test_the_import_system_is_not_kept_waiting_while_it_holds_a_lock(self, code_of):
+        """The thread that executes the module may be waiting for that lock."""
+        code = code_of(
+            {
+                "slow.py": """
+                    import threading
+                    entered, leave = threading.Event(), threading.Event()
+                    entered.set()
+                    leave.wait(10)
+                    X = 1
+                """
+            }
+        )
+        thread = threading.Thread(target=code.import_file, args=("slow.py",))
+        with code.running():
+            thread.start()
+            while code.module("slow") is None or not hasattr(code.module("slow"), "leave"):
+                pass
+            router = RoutedLoader(code).create_module(ModuleSpec("slow", None))
+            code.module("slow").leave.set()
+            assert router.X == 1
+        thread.join()
+
     def test_two_threads_in_a_circle_of_modules_do_not_wait_for_ever(self, code_of):
         code = code_of(
             {
@@ -671,6 +745,17 @@ class TestThreadsOfAHandler:
         for thread in threads:
             thread.join(10)
         assert found == [1, 1, 1, 1]
+
+
+def test_builtins_that_the_program_replaces_are_replaced_in_the_archive_too(code_of, monkeypatch):
+    """Tests of handlers replace `open` or `print`, and profilers add a name of their own."""
+    import builtins
+
+    code = code_of({"handler.py": "def answer(): return divmod(7, 2), profile"})
+    assert code.import_file("handler.py")
+    monkeypatch.setattr(builtins, "divmod", lambda a, b: (b, a))
+    monkeypatch.setattr(builtins, "profile", "added", raising=False)
+    assert answers(code) == ((2, 7), "added")
 
 
 def test_a_closed_archive_goes_on_working_but_imports_no_more(code_of):

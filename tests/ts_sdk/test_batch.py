@@ -96,11 +96,19 @@ def test_the_status_phrase_is_one_line(context):
 
 def test_a_second_try_forgets_the_first(context):
     batch = Batch(4, context)
+    assert batch.begin() == [0, 1, 2, 3]
     batch.reject(1, 400, "no picture")
     batch.keep_rest()
-    batch.restart()
+    assert batch.begin() == [0, 1, 2, 3]
     assert batch.merge(list("abcd")) == list("abcd")
     assert context.get_response_status(1)[0] == 200
+
+
+def test_what_is_rejected_before_the_first_try_takes_no_part_in_it(context):
+    batch = Batch(4, context)
+    batch.reject(1, 400, "no picture")
+    assert batch.begin() == [0, 2, 3]
+    assert batch.merge(["a", "c", "d"]) == ["a", refused("no picture"), "c", "d"]
 
 
 def test_it_works_without_a_context():

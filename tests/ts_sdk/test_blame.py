@@ -47,10 +47,9 @@ def test_a_syntax_error_in_the_folder_is_where_it_is_written(raised):
     error, folder = raised("import ast\nast.parse('x = (')")  # in a text, not in the folder
     assert str(culprit_of(error, folder)) == "handler.py:2 in <module>: ast.parse('x = (')"
     (folder / "broken.py").write_text("x = 1\ny = (")
-    try:
+    with pytest.raises(SyntaxError) as broken:
         compile("x = 1\ny = (", str(folder / "broken.py"), "exec")
-    except SyntaxError as broken:
-        assert str(culprit_of(broken, folder)) == "broken.py:2 in <module>: y = ("
+    assert str(culprit_of(broken.value, folder)) == "broken.py:2 in <module>: y = ("
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,9 @@ def test_what_is_no_yaml_is_an_error_that_names_the_file(read, text):
         read(text)
 
 
-@pytest.mark.parametrize(("text", "kind"), [("- a\n- b", "list"), ("just words", "str"), ("7", "int")])
+@pytest.mark.parametrize(
+    ("text", "kind"), [("- a\n- b", "list"), ("just words", "str"), ("7", "int")]
+)
 def test_what_is_no_mapping_says_what_to_write(read, text, kind):
     with pytest.raises(ConfigError, match=f"holds a {kind}; .*'batchSize: 8'"):
         read(text)
@@ -124,9 +126,7 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path):
 )
 def test_a_misspelt_key_is_logged_with_what_was_meant(read, caplog, key, meant):
     read(f"{key}: 1")
-    assert caplog.messages == [
-        f"model-config.yaml: {key} is not a setting; did you mean {meant}?"
-    ]
+    assert caplog.messages == [f"model-config.yaml: {key} is not a setting; did you mean {meant}?"]
 
 
 @pytest.mark.parametrize("key", ["model_path", "topk", "device_map", "max_length", "1", "batch"])

@@ -26,7 +26,9 @@ def test_auto_is_the_cpu_where_there_is_nothing_else():
     "word", ["gpu", "cuda0", "cuda:", "cuda:x", "cuda:-1", "cpu:1", "", "xpu", "cuda:0,1", 0]
 )
 def test_a_word_that_means_nothing_lists_those_that_do(word):
-    with pytest.raises(DeviceUnavailableError, match="use auto, cpu, cuda, cuda:N or mps") as caught:
+    with pytest.raises(
+        DeviceUnavailableError, match="use auto, cpu, cuda, cuda:N or mps"
+    ) as caught:
         resolve_device(word)
     assert caught.value.device == str(word)
 
@@ -34,14 +36,16 @@ def test_a_word_that_means_nothing_lists_those_that_do(word):
 @pytest.mark.skipif(HAS_CUDA, reason="there is a CUDA device here")
 @pytest.mark.parametrize("word", ["cuda", "cuda:1", torch.device("cuda", 0)])
 def test_cuda_that_is_not_there_says_what_to_do(word):
-    with pytest.raises(DeviceUnavailableError, match=r"sees no CUDA device; .* or use device='cpu'"):
+    with pytest.raises(
+        DeviceUnavailableError, match=r"sees no CUDA device; .* or use device='cpu'"
+    ):
         resolve_device(word)
 
 
 @pytest.mark.skipif(HAS_MPS, reason="there is an Apple GPU here")
 @pytest.mark.parametrize("word", ["mps", "mps:0"])
 def test_mps_that_is_not_there_says_what_to_do(word):
-    with pytest.raises(DeviceUnavailableError, match="needs an Apple GPU .* use device='cpu'"):
+    with pytest.raises(DeviceUnavailableError, match=r"needs an Apple GPU .* use device='cpu'"):
         resolve_device(word)
 
 

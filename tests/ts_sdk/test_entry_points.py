@@ -79,7 +79,9 @@ class TestTheHandlersClass:
     def test_that_is_a_plain_class(self, find):
         assert asked(find(PLAIN)) == ["cat"]
 
-    @pytest.mark.parametrize("named", ["handler", "handler.py", "handler.py:handle", "handler:handle"])
+    @pytest.mark.parametrize(
+        "named", ["handler", "handler.py", "handler.py:handle", "handler:handle"]
+    )
     def test_by_each_spelling_of_its_file(self, find, named):
         """TorchServe takes the class when the named function is not there."""
         assert asked(find({"handler.py": PLAIN}, named)) == ["cat"]
@@ -148,7 +150,9 @@ class TestTheHandlersClass:
 
     def test_several_are_listed_with_how_to_choose(self, find):
         text = PLAIN + PLAIN.replace("Handler", "Other")
-        with pytest.raises(HandlerLoadError, match=r"several handlers \(Handler, Other\)") as caught:
+        with pytest.raises(
+            HandlerLoadError, match=r"several handlers \(Handler, Other\)"
+        ) as caught:
             find(text)
         assert "--handler handler.py:Handler" in str(caught.value)
         assert caught.value.phase == "find handler"
@@ -185,7 +189,9 @@ class TestTheHandlersClass:
 
     @pytest.mark.parametrize("broken", ["int('x')", "{}['x']", "len(1)", "raise SystemExit(2)"])
     def test_whose_constructor_fails_names_the_line(self, find, broken):
-        with pytest.raises(HandlerLoadError, match=r"Handler\(\) failed: .*handler\.py:3") as caught:
+        with pytest.raises(
+            HandlerLoadError, match=r"Handler\(\) failed: .*handler\.py:3"
+        ) as caught:
             find(
                 f"class Handler:\n    def __init__(self):\n        {broken}\n"
                 "    def initialize(self, context): pass\n    def handle(self, data, context): pass"
@@ -247,13 +253,22 @@ class TestAnImportThatFails:
     @pytest.mark.parametrize(
         ("text", "told"),
         [
-            ("import torch\nimport no_such_module", r"No module named 'no_such_module' \(handler\.py:2"),
-            ("x = 1\ny = x / 0", r"ZeroDivisionError: division by zero \(handler\.py:2 .*: y = x / 0"),
+            (
+                "import torch\nimport no_such_module",
+                r"No module named 'no_such_module' \(handler\.py:2",
+            ),
+            (
+                "x = 1\ny = x / 0",
+                r"ZeroDivisionError: division by zero \(handler\.py:2 .*: y = x / 0",
+            ),
             ("x = 1\ndef broken(:\n    pass", r"SyntaxError: .*handler\.py:2"),
             ("  x = 1\n y = 2", r"IndentationError"),
             ("import sys\nsys.exit('usage')", r"SystemExit: usage \(handler\.py:2"),
             ("x = '\0'", r"handler\.py"),
-            ("from near import x", r"ImportError: cannot import name 'x' from 'near'.*handler\.py:1"),
+            (
+                "from near import x",
+                r"ImportError: cannot import name 'x' from 'near'.*handler\.py:1",
+            ),
             ("import far", r"ValueError: far away \(far\.py:2"),
         ],
     )
@@ -264,7 +279,7 @@ class TestAnImportThatFails:
         assert caught.value.__cause__ is not None
 
     def test_of_a_package_says_how_to_get_it(self, find):
-        with pytest.raises(HandlerLoadError, match="provides 'no_such_module' .*--extra-files"):
+        with pytest.raises(HandlerLoadError, match=r"provides 'no_such_module' .*--extra-files"):
             find("import no_such_module.inner")
 
     def test_of_the_old_servers_modules_says_what_to_write(self, find):
@@ -307,10 +322,16 @@ class TestInstalledHandlers:
         """A distribution that offers a handler, as an installed one does."""
         info = tmp_path / "site/broken_handlers-1.0.dist-info"
         info.mkdir(parents=True)
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-handlers\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text("[ts_sdk.handlers]\nbroken = not_there_at_all:Handler\n")
+        (info / "METADATA").write_text(
+            "Metadata-Version: 2.1\nName: broken-handlers\nVersion: 1.0\n"
+        )
+        (info / "entry_points.txt").write_text(
+            "[ts_sdk.handlers]\nbroken = not_there_at_all:Handler\n"
+        )
         monkeypatch.syspath_prepend(tmp_path / "site")
-        with pytest.raises(HandlerLoadError, match=r"handler broken \(not_there_at_all:Handler\) failed"):
+        with pytest.raises(
+            HandlerLoadError, match=r"handler broken \(not_there_at_all:Handler\) failed"
+        ):
             find_handler(code_of({}), "broken")
 
 

@@ -29,7 +29,7 @@ def test_an_error_survives_pickling_with_its_attributes(error_class):
     plain = error_class.__init__ is Exception.__init__
     taken = () if plain else inspect.signature(error_class).parameters
     error = error_class("why", **{name: options[name] for name in options if name in taken})
-    copy = pickle.loads(pickle.dumps(error))
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     assert type(copy) is error_class
     assert (str(copy), vars(copy)) == (str(error), vars(error))
 
@@ -46,7 +46,10 @@ def test_a_load_error_names_its_archive():
 
 def test_a_request_error_names_its_request_and_status():
     error = errors.RequestError("no picture")
-    assert (str(error), error.message) == ("request failed with status 400: no picture", "no picture")
+    assert (str(error), error.message) == (
+        "request failed with status 400: no picture",
+        "no picture",
+    )
     assert str(errors.RequestError("late", status=504, index=2)) == (
         "request 2 failed with status 504: late"
     )

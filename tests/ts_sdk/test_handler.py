@@ -52,7 +52,10 @@ class TestInitialize:
     def test_sets_what_subclasses_read(self, files, context_for):
         files |= {"index_to_name.json": '{"0": "cat"}'}
         context = context_for(
-            files, config={"handler": {"topk": 3}}, serializedFile="weights.pt", modelFile="model.py"
+            files,
+            config={"handler": {"topk": 3}},
+            serializedFile="weights.pt",
+            modelFile="model.py",
         )
         handler = BaseHandler()
         assert not handler.initialized
@@ -103,7 +106,8 @@ class TestInitialize:
                     properties = ctx.system_properties
                     model_dir = properties.get("model_dir")
                     self.device = torch.device("cpu")
-                    model_pt_path = os.path.join(model_dir, self.manifest["model"]["serializedFile"])
+                    serialized_file = self.manifest["model"]["serializedFile"]
+                    model_pt_path = os.path.join(model_dir, serialized_file)
                     self.model = self._load_pickled_model(
                         model_dir, self.manifest["model"]["modelFile"], model_pt_path
                     )
@@ -167,9 +171,7 @@ class TestHandleUnderAServerThatKnowsNothingOfUs:
                 return data.tolist()
 
         handler = Careful()
-        handler.initialize(
-            context_for(files, serializedFile="weights.pt", modelFile="model.py")
-        )
+        handler.initialize(context_for(files, serializedFile="weights.pt", modelFile="model.py"))
         return handler
 
     def test_answers_are_in_order(self, handler):
@@ -246,7 +248,9 @@ class TestTheDefaultSteps:
         handler.device = torch.device("cpu")
         return handler
 
-    @pytest.mark.parametrize("row", [{"body": [1, 2]}, {"data": [1, 2]}, {"body": None, "data": [1, 2]}])
+    @pytest.mark.parametrize(
+        "row", [{"body": [1, 2]}, {"data": [1, 2]}, {"body": None, "data": [1, 2]}]
+    )
     def test_preprocess_takes_data_or_body(self, handler, row):
         assert handler.preprocess([row, row]).tolist() == [[1, 2], [1, 2]]
 
@@ -297,8 +301,9 @@ class TestModelForms:
     def test_a_model_file_in_a_package_with_clashing_names(self, load_folder, saved):
         files = {
             "net/__init__.py": "",
-            "net/model.py": MODEL_FILE.replace("class", "from .layers import Linear\n    class")
-            .replace("nn.Linear", "Linear"),
+            "net/model.py": MODEL_FILE.replace(
+                "class", "from .layers import Linear\n    class"
+            ).replace("nn.Linear", "Linear"),
             "net/layers.py": "from torch.nn import Linear",
             "weights.pt": saved(WEIGHTS),
         }

@@ -64,7 +64,7 @@ class TestAModuleThatTheProgramHas:
             import shared_name as again
             from shared_name import WHO
 
-            thing = pickle.loads(pickle.dumps(shared_name.Thing()))
+            thing = pickle.loads(pickle.dumps(shared_name.Thing()))  # noqa: S301 - our own bytes
             return again.WHO, WHO, type(thing) is shared_name.Thing, again.__dict__["WHO"]
 
         with code.running():
@@ -76,7 +76,8 @@ class TestAModuleThatTheProgramHas:
 
     def test_also_below_a_package(self, program, code_of):
         program(
-            shared_package__in____init__="WHO = 'program'", shared_package__in__sub="WHO = 'program'"
+            shared_package__in____init__="WHO = 'program'",
+            shared_package__in__sub="WHO = 'program'",
         )
         import shared_package.sub
 
@@ -192,12 +193,13 @@ class TestAModuleThatTheProgramImportsMeanwhile:
 
             return WHO
 
-        with code.running(), code.running():
+        with code.running():
             code.import_file("handler.py")
             other = code_of({"late_name.py": ""}, "other")  # so that the name has two owners
-            with other.running(), pytest.raises(ImportError, match="late_name"):
+            with other.running():
                 other.import_file("late_name.py")
-                elsewhere(program_at_work)
+                with pytest.raises(ImportError, match="late_name"):
+                    elsewhere(program_at_work)
 
     def test_raises_what_it_raises(self, program, code_of):
         code = code_of({"handler.py": "import late_name", "late_name.py": WHOSE.format("archive")})

@@ -21,7 +21,7 @@ def test_every_form_gives_the_same_answers(serialized, model_file):
 def test_a_truncated_file_is_an_error_and_no_crash(serialized, model_file, kept):
     data = serialized.read_bytes()
     serialized.write_bytes(data[: kept if isinstance(kept, int) else int(len(data) * kept)])
-    with pytest.raises(ModelFormatError, match="model.bin"):
+    with pytest.raises(ModelFormatError, match=r"model\.bin"):
         load_module(serialized, device=CPU, model_file=model_file)
 
 
@@ -29,7 +29,7 @@ def test_a_truncated_file_is_an_error_and_no_crash(serialized, model_file, kept)
 def test_a_truncated_file_is_an_error_also_when_it_is_trusted(serialized, model_file, kept):
     data = serialized.read_bytes()
     serialized.write_bytes(data[: kept if isinstance(kept, int) else int(len(data) * kept)])
-    with pytest.raises(ModelFormatError, match="model.bin") as caught:
+    with pytest.raises(ModelFormatError, match=r"model\.bin") as caught:
         load_module(serialized, device=CPU, model_file=model_file, trust_pickle=True)
     assert not isinstance(caught.value, UnsafeWeightsError)
 
