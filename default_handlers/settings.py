@@ -1,6 +1,7 @@
 """Checked reading of the settings in the `handler:` section of `model-config.yaml`."""
 
 import difflib
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ from ts_sdk.errors import ConfigError
 Triple = tuple[float, float, float]
 """Numbers for red, green and blue."""
 
+_logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 _CLOSE = 0.75
@@ -24,10 +26,12 @@ class Settings:
 
     Args:
         section: Setting name → value.
+        beside: What stands in the file outside of the section, where nothing here reads it.
     """
 
-    def __init__(self, section: Mapping[str, Any]) -> None:
+    def __init__(self, section: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> None:
         self._section = section
+        self._beside = beside or {}
         self._known: list[str] = []
         self._problems: list[str] = []
 
@@ -83,6 +87,13 @@ class Settings:
             near = difflib.get_close_matches(str(name), self._known, n=1, cutoff=_CLOSE)
             if near and name not in self._known:
                 self._problems.append(f"{name} is not a setting; did you mean {near[0]}?")
+        # Only a warning: a subclass may read the whole file and mean what it says.
+        misplaced = [name for name in self._known if name in self._beside]
+        if misplaced:
+            _logger.warning(
+                "model-config.yaml: %s has no effect outside of the section handler: move it there",
+                ", ".join(misplaced),
+            )
         if self._problems:
             sentences = "; ".join(self._problems)
             raise ConfigError(

@@ -57,7 +57,7 @@ class VisionHandler(BaseHandler):
             LoadError: The model cannot be loaded, or a setting is wrong.
         """
         super().initialize(context)
-        settings = Settings(self.settings)
+        settings = Settings(self.settings, beside=self.model_yaml_config)
         self.read_settings(settings)
         settings.check()
 

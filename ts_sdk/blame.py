@@ -82,9 +82,14 @@ def _of_syntax_error(error: SyntaxError, folder: Path) -> Culprit:
 
 
 def _advice(error: BaseException, folder: Path) -> str:
-    if not isinstance(error, ModuleNotFoundError) or not error.name:
-        return ""
-    top = error.name.partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return _advice_on_module(error.name.partition(".")[0], folder)
+    if isinstance(error, FileNotFoundError) and isinstance(error.filename, str):
+        return _advice_on_file(error.filename, folder)
+    return ""
+
+
+def _advice_on_module(top: str, folder: Path) -> str:
     if top == "ts":
         return "; write 'from ts_sdk import BaseHandler' in place of TorchServe's own modules"
     if (folder / top).exists() or (folder / f"{top}.py").exists():
@@ -93,3 +98,13 @@ def _advice(error: BaseException, folder: Path) -> str:
         f"; install the package that provides {top!r} in this environment, or add the file that "
         "defines it to the archive with --extra-files"
     )
+
+
+def _advice_on_file(name: str, folder: Path) -> str:
+    """TorchServe's workers stay in the archive's folder; here it is left after `initialize`."""
+    path = folder / name  # of an absolute name, the name
+    if not path.is_relative_to(folder):
+        return ""
+    if path.exists():
+        return "; open it in the archive's folder, context.system_properties['model_dir']"
+    return f"; the archive does not hold {path.relative_to(folder)}: add it with --extra-files"

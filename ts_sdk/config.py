@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ts_sdk.errors import ConfigError
+from ts_sdk.precision import Precision
 
 _logger = logging.getLogger(__name__)
 
@@ -32,6 +33,10 @@ def _is_switch(value: object) -> bool:
     return isinstance(value, bool)
 
 
+def _is_precision(value: object) -> bool:
+    return value in list(Precision)
+
+
 _COUNT = (_is_count, "a whole number of 0 or more")
 _SWITCH = (_is_switch, "true or false")
 _NAME = (_is_name, "a word")
@@ -49,7 +54,7 @@ _KNOWN: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "parallelType": _NAME,
     "useVenv": _SWITCH,
     "asyncCommunication": _SWITCH,
-    "precision": _NAME,
+    "precision": (_is_precision, f"one of {', '.join(Precision)}"),
     "handler": _MAPPING,
     "micro_batching": _MAPPING,
 }

@@ -14,6 +14,18 @@ _WORD = re.compile(r"auto|cpu(:0)?|mps(:0)?|cuda(:\d+)?")
 _logger = logging.getLogger(__name__)
 
 
+def checked_word(word: "str | torch.device") -> str:
+    """*word* in lower case, whether its device is there or not.
+
+    Raises:
+        DeviceUnavailableError: The word means nothing.
+    """
+    name = str(word).strip().lower()
+    if not _WORD.fullmatch(name):
+        raise DeviceUnavailableError(f"unknown device {word!r}: use {WORDS}", device=str(word))
+    return name
+
+
 def resolve_device(word: "str | torch.device") -> "torch.device":
     """The device that *word* stands for, checked to be there.
 
@@ -26,9 +38,7 @@ def resolve_device(word: "str | torch.device") -> "torch.device":
     """
     import torch
 
-    name = str(word).strip().lower()
-    if not _WORD.fullmatch(name):
-        raise DeviceUnavailableError(f"unknown device {word!r}: use {WORDS}", device=str(word))
+    name = checked_word(word)
     if name == "auto":
         name = _best_there_is()
     if name.startswith("mps") and not torch.backends.mps.is_available():

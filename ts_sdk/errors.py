@@ -41,7 +41,10 @@ class LoadError(SdkError):
 
     def __str__(self) -> str:
         message = super().__str__()
-        return f"{self.archive.name}: {message}" if self.archive else message
+        if self.archive is None:
+            return message
+        name = self.archive.name or self.archive.resolve().name  # "." has none
+        return f"{name}: {message}"
 
 
 class HandlerLoadError(LoadError):

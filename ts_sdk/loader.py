@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archiver import DEFAULT_LIMITS, Archive, Limits
+from archiver import DEFAULT_LIMITS, Archive, Limits, ModelEntry
 from ts_sdk.blame import explain
 from ts_sdk.cache import ExtractionCache
 from ts_sdk.config import ModelConfig
@@ -71,7 +71,18 @@ def load(
             return _start(archive, options, times, resources)
         except LoadError as error:
             error.archive = error.archive or archive.path
+            if not archive.has_manifest:
+                error.add_note(_what_was_assumed(archive.manifest.model))
             raise
+
+
+def _what_was_assumed(model: ModelEntry) -> str:
+    """What the archive's files were taken for, since nothing in it says what they are."""
+    return (
+        "there is no MAR-INF/MANIFEST.json; by their names, the handler is "
+        f"{model.handler or 'unclear'}, the model file {model.model_file or 'unclear'} and the "
+        f"serialized file {model.serialized_file or 'unclear'}"
+    )
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from ts_sdk.errors import HandlerContractError, ModelClosedError, RequestError
 from ts_sdk.imports import ArchiveCode
 from ts_sdk.outcomes import Outcome, at, copy_of, outcomes_of, raise_first
 from ts_sdk.precision import Precision
-from ts_sdk.rows import Request, decode
+from ts_sdk.rows import Request, decode, note_path_sent_as_text
 from ts_sdk.timing import PhaseTimes
 
 if TYPE_CHECKING:
@@ -166,7 +166,9 @@ class Model:
         """
         if on_error not in ("return", "raise"):
             raise ValueError(f"on_error must be 'return' or 'raise', not {on_error!r}")
-        if isinstance(given, str | bytes | bytearray | memoryview | Mapping):
+        if isinstance(given, str | bytes | bytearray | memoryview | Mapping) or not isinstance(
+            given, Iterable
+        ):
             raise TypeError(
                 f"predict_batch() takes a list of requests, not one {type(given).__name__}; "
                 "predict() takes one request"
@@ -175,6 +177,8 @@ class Model:
         good = [index for index, one in enumerate(outcomes) if isinstance(one, Request)]
         answered = self._answer([(str(uuid.uuid4()), outcomes[index]) for index in good])
         for index, outcome in zip(good, answered, strict=True):
+            if isinstance(outcome, RequestError):
+                note_path_sent_as_text(outcome, outcomes[index])
             outcomes[index] = at(outcome, index)
         if on_error == "raise":
             raise_first(outcomes)

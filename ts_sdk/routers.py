@@ -8,11 +8,10 @@ its own module, everybody else what stood there before. When the last such code 
 import importlib.util
 import sys
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from ts_sdk.running import Code, is_active, is_archive_module, running_code
@@ -100,14 +99,6 @@ class _Route:
         return codes[0].load(self.name) if len(codes) == 1 else None
 
 
-_READ_UNDER_LOCK = frozenset({"__path__", "__spec__"})
-"""What the import system reads of a package while it holds the lock of a submodule."""
-
-
-def _is_importing(frame: FrameType) -> bool:
-    return frame.f_code.co_name == "_find_and_load_unlocked"
-
-
 class Router(ModuleType):
     """Stands in `sys.modules` under one name."""
 
@@ -118,7 +109,14 @@ class Router(ModuleType):
     def __getattribute__(self, attribute: str) -> Any:  # noqa: ANN401 - any attribute of a module
         if attribute == "__name__":  # the same for all askers
             return _route_of(self).name
-        wait = not (attribute in _READ_UNDER_LOCK and _is_importing(sys._getframe(1)))  # noqa: SLF001 - who asks is in no argument
+        wait = True
+        if attribute in ("__path__", "__spec__"):
+            asker = sys._getframe(1).f_code.co_name  # noqa: SLF001 - who asks is in no argument
+            if asker == "_find_spec":
+                # The import system would load with the spec of what another thread has put here
+                # since it began, and so a second time.
+                return None
+            wait = asker != "_find_and_load_unlocked"  # of a package, holding a submodule's lock
         return getattr(_route_of(self).target(attribute, wait=wait), attribute)
 
     def __setattr__(self, attribute: str, value: Any) -> None:  # noqa: ANN401 - as above
@@ -154,14 +152,15 @@ class _Routes:
         self._names: dict[Code, set[str]] = {}
         self._routers: dict[str, Router] = {}
 
-    def enter(self, code: Code, names: Iterable[str]) -> None:
-        """*code* runs (once more), and needs *names*."""
+    def enter(self, code: Code) -> None:
+        """*code* runs (once more) and needs its names."""
         with _lock:
-            self._depth[code] = self._depth.get(code, 0) + 1
-            if self._depth[code] == 1:
+            if code not in self._depth:
+                names = code.names_to_route()  # while no other thread can load more, or leave
                 self._names[code] = set()
                 for name in names:
                     self.add(code, name)
+            self._depth[code] = self._depth.get(code, 0) + 1
 
     def leave(self, code: Code) -> None:
         """*code* runs no more (than before it entered)."""

@@ -6,8 +6,10 @@ elsewhere (`pickle`, `importlib.import_module`, `dataclasses`, `inspect`, `torch
 `sys.modules`, one dict for the whole process: while an archive's code runs, its names there hold
 routers (see `ts_sdk.routers`), and a finder answers for what it has not loaded yet.
 
-One thing stays out of reach: a thread that a handler started, and that looks a module up by name
-after the handler has returned, gets the program's module of that name where there is one.
+One thing stays out of reach: a thread that a handler started, in which only a library's code looks
+a module up by name (``pool.submit(pickle.loads, data)``), does not tell which archive it works for.
+It finds the right module while one archive that has the name runs. While several do it finds none,
+and once the handler has returned it finds the program's.
 """
 
 import sys
@@ -27,9 +29,8 @@ _lock = threading.RLock()
 @contextmanager
 def running(code: Code) -> Iterator[None]:
     """Make *code* the one that runs in this thread or task, and its names lead to its modules."""
-    names = code.names_to_route()
     with active(code):
-        routes.enter(code, names)
+        routes.enter(code)
         try:
             yield
         finally:

@@ -48,6 +48,17 @@ def decode(given: object) -> Request:
     return Request({"body": given})
 
 
+def note_path_sent_as_text(error: RequestError, request: Request) -> None:
+    """Add a note to *error* when what *request* sent as text is the name of a file.
+
+    It is a note, and no part of the message: a request's sender need not learn what files there
+    are.
+    """
+    body = request.parts.get("body")
+    if isinstance(body, str) and os.path.isfile(body):  # noqa: PTH113 - false where Path raises
+        error.add_note(f"{body!r} was sent as text; to send that file, give pathlib.Path({body!r})")
+
+
 def _body_of_file(path: Path) -> object:
     try:
         content = path.read_bytes()

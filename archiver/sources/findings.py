@@ -115,7 +115,7 @@ def too_many_members(
     path: Path,
     count: int,
     limits: Limits,
-    advice: str = "if that is right, open it with higher Limits",
+    advice: str = "if that is right, open it with higher limits (--max-members)",
 ) -> LimitExceededError:
     """Make the error for more members than are allowed; it ends the listing at once."""
     problem = f"it has {count} members or more, and max_members = {limits.max_members}; {advice}"
@@ -125,9 +125,11 @@ def too_many_members(
 def without_dot_parts(name: str) -> str:
     """Return a name as it is meant: ``./handler.py`` is handler.py, and a folder ends in no ``/``.
 
-    Packers that were given a folder's ``.`` write such names; they are odd, but harmless.
+    Packers that were given a folder's ``.`` write such names; they are odd, but harmless. That
+    folder itself has no name.
     """
-    return _LEADING_DOTS.sub("", name).removesuffix("/")
+    meant = _LEADING_DOTS.sub("", name).removesuffix("/")
+    return "" if meant == "." else meant
 
 
 def _folder_problems(files: Sequence[str], folders: Sequence[str]) -> list[str]:

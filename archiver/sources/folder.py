@@ -19,12 +19,11 @@ if TYPE_CHECKING:
     from archiver.limits import Limits
     from archiver.sources.source import Stream
 
-# What running and unpacking leave behind.
+# What running and unpacking leave behind. A ``.pyc`` beside them may be a module without a source.
 _LITTER_FOLDERS = frozenset({"__pycache__", "__MACOSX"})
-_LITTER_SUFFIXES = (".pyc", ".pyo")
 _KEEP_DATA_ELSEWHERE = (
     "if it is the right folder, keep what is no part of the model outside of it or in a hidden "
-    "folder, or open it with higher Limits"
+    "folder, or open it with higher limits (--max-members)"
 )
 _ENVIRONMENT_MARK = "pyvenv.cfg"
 
@@ -115,7 +114,8 @@ class FolderSource:
         except OSError as error:
             self._findings.unusable(f"the folder {prefix!r} cannot be read: {error.strerror}")
             return []
-        if prefix and any(entry.name == _ENVIRONMENT_MARK for entry in entries):
+        is_environment = any(entry.name == _ENVIRONMENT_MARK for entry in entries)
+        if prefix and is_environment and not self._is_packed:
             return []
         return [entry for entry in entries if not self._is_passed_over(entry)]
 
@@ -140,6 +140,6 @@ class FolderSource:
 
     def _is_passed_over(self, entry: os.DirEntry[str]) -> bool:
         """Tell whether something is no part of the model."""
-        if entry.name in _LITTER_FOLDERS or entry.name.endswith(_LITTER_SUFFIXES):
+        if entry.name in _LITTER_FOLDERS and entry.is_dir():
             return True
         return entry.name.startswith(".") and not self._is_packed

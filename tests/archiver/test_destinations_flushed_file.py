@@ -1,5 +1,6 @@
 """Files that are flushed while they are written."""
 
+import os
 from contextlib import closing
 
 import pytest
@@ -17,6 +18,15 @@ def test_what_is_written_and_overwritten_is_in_the_file(tmp_path):
         assert file.position == 4 + 7000 + 4
         file.finish()
     assert (tmp_path / "file").read_bytes() == b"HEAD" + b"content" * 1000 + b"tail"
+
+
+def test_all_of_it_is_sent_to_the_disk_at_the_end(tmp_path, monkeypatch):
+    sizes = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
+    with closing(FlushedFile(tmp_path / "file")) as file:
+        file.write(bytes(2000))
+        file.finish()
+    assert sizes == [2000]
 
 
 def test_flushing_begins_while_more_is_written(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ Whatever the archive, what comes out is the package's own error, and nothing is 
 
 import gzip
 import io
+import os
 import struct
 import tarfile
 import unicodedata
@@ -332,6 +333,13 @@ def test_too_many_bytes_are_refused(tmp_path, make):
     error = refusal(path, Limits(max_total_bytes=10_000))
     assert isinstance(error, LimitExceededError)
     assert "more than max_total_bytes = 10000" in error.problems[0]
+
+
+def test_a_tar_beyond_the_limit_is_not_unpacked_to_its_end(tmp_path):
+    """Its end is missing, which nobody gets to see."""
+    path = make_tar_gz(tmp_path / "cat", {"a.bin": os.urandom(50_000), "b.bin": os.urandom(50_000)})
+    path.write_bytes(path.read_bytes()[:70_000])
+    assert isinstance(refusal(path, Limits(max_total_bytes=10_000)), LimitExceededError)
 
 
 def test_a_zip_that_announces_a_billion_members_is_refused_unread(tmp_path):

@@ -121,6 +121,12 @@ def test_a_name_that_is_not_there_is_told_with_what_was_probably_meant(judged):
     assert "defines no 'predit'; did you mean 'predict'?" in problem
 
 
+def test_a_variable_is_not_what_was_meant(judged):
+    source = "import logging\nlogger = logging.getLogger()\n" + BASE
+    (problem,) = judged(source + "class FlowerHandler(BaseHandler): pass", "flower")
+    assert "defines no 'flower'; did you mean 'FlowerHandler'?" in problem
+
+
 def test_several_handlers_are_told_with_how_to_name_one(judged):
     (problem,) = judged(BASE + "class A(BaseHandler): pass\nclass B(BaseHandler): pass")
     assert "several classes that could be meant: A, B" in problem

@@ -102,3 +102,8 @@ def test_byte_order_marks_are_no_obstacle(judged):
 def test_a_file_that_is_no_text_is_told(judged, content):
     (problem,) = judged(content)
     assert "is not text" in problem
+
+
+def test_a_web_page_is_no_list_of_paths(judged):
+    (problem,) = judged("<html><body>404</body></html>")
+    assert "not a requirement" in problem

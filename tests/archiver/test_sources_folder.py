@@ -33,7 +33,6 @@ def test_a_folder_of_sources_is_opened_without_its_litter(tmp_path):
             ".DS_Store": b"",
             "__pycache__/handler.cpython-311.pyc": b"",
             "data/__pycache__/x.cpython-311.pyc": b"",
-            "old.pyc": b"",
             "venv/pyvenv.cfg": b"",
             "venv/bin/activate": b"",
             ".venv/pyvenv.cfg": b"",
@@ -46,11 +45,21 @@ def test_a_folder_of_sources_is_opened_without_its_litter(tmp_path):
 
 def test_a_packed_folder_keeps_its_hidden_files(tmp_path):
     """RECORD lists them; what Python leaves behind when the folder is used is passed over."""
-    files = with_record({**good_files(), ".hidden/labels.txt": b"cat"})
+    hidden = {".hidden/labels.txt": b"cat", "venv/pyvenv.cfg": b""}
+    files = with_record({**good_files(), **hidden})
     folder = make_folder(tmp_path / "cat", {**files, "__pycache__/handler.cpython-311.pyc": b""})
     assert set(member_names(folder)) == set(files)
     with Archive.open(folder) as archive:
-        assert archive.verify().sha256_covered == 4
+        assert archive.verify().sha256_covered == len(files) - 1
+
+
+def test_a_module_without_its_source_is_a_member(tmp_path):
+    """Archives of compiled code hold such, and Python imports them."""
+    files = with_record({**good_files(), "secret.pyc": b"compiled", "__pycache__": b"a file"})
+    folder = make_folder(tmp_path / "cat", files)
+    assert set(member_names(folder)) == set(files)
+    with Archive.open(folder) as archive:
+        assert archive.verify().sha256_covered == len(files) - 1
 
 
 def test_names_that_differ_only_in_case_are_kept_apart_by_the_folder_itself(tmp_path):

@@ -3,6 +3,7 @@
 import gzip
 import shutil
 import subprocess
+import tarfile
 
 import pytest
 from archives import (
@@ -57,6 +58,17 @@ def test_every_dialect_of_tar_is_read(tmp_path, dialect):
     subprocess.run(command, check=True)
     with Archive.open(tmp_path / "cat.tar.gz") as archive:
         assert {name: archive.read(name) for name in files} == files
+
+
+def test_an_archive_of_a_folders_dot_is_read(tmp_path):
+    """``tar czf cat.tar.gz .`` has an entry for the folder itself."""
+    folder = make_folder(tmp_path / "cat", good_files())
+    with tarfile.open(tmp_path / "cat.tar.gz", "w:gz") as tar:
+        tar.add(folder, ".")
+    with Archive.open(tmp_path / "cat.tar.gz") as archive:
+        assert {member.name for member in archive.members} == good_files().keys()
+        archive.extract(tmp_path / "out")
+    assert files_below(tmp_path / "out") == good_files()
 
 
 def test_members_large_and_small_are_read_in_any_order(tmp_path):

@@ -159,6 +159,19 @@ def test_only_jpegs_are_reduced():
     assert picture.pixels().shape == (600, 800, 3)
 
 
+def test_a_jpeg_that_is_a_strip_can_be_cropped_without_making_all_of_it():
+    """See `Picture.resized`: of an array all would be made, a hundred times as much."""
+    strip = decode(encoded(Image.new("RGB", (2, 300), (9, 8, 7)), "JPEG"))
+    assert isinstance(strip.stored, Image.Image)
+    assert isinstance(decode(WHOLE["JPEG"]).stored, np.ndarray)
+
+
+def test_a_dark_picture_of_16_bits_stays_dark():
+    """Its greatest value may be anything; white is 65535."""
+    dark = Image.fromarray(np.full((4, 4), 250, np.uint16))
+    assert decode(encoded(dark, "PNG")).pixels().unique().tolist() == [1]
+
+
 def test_a_pillow_image_is_taken_as_it_is():
     picture = as_picture(quartered().convert("P", palette=Image.Palette.ADAPTIVE))
     assert quarters_of(picture.pixels()) == list(COLOURS)

@@ -74,3 +74,12 @@ def test_all_problems_are_raised_at_once():
 
 def test_what_is_given_is_told_apart_from_defaults():
     assert Settings({"topk": 5, "x": 1}).given(["mean", "topk"]) == ["topk"]
+
+
+def test_a_setting_outside_of_the_section_is_warned_of(caplog):
+    """It might be meant for a subclass that reads the whole file, so it is no error."""
+    settings = Settings({"mean": [0, 0, 0]}, beside={"topk": 2, "batchSize": 4, "handler": {}})
+    assert settings.whole("topk", 5) == 5
+    settings.check()
+    (record,) = caplog.records
+    assert "topk has no effect outside of the section handler" in record.getMessage()

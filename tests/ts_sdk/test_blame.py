@@ -72,3 +72,24 @@ def test_a_module_of_the_archive_is_not_to_be_installed(write_folder):
         assert explain(error, folder) == f"ModuleNotFoundError: No module named {name!r}"
     error = ModuleNotFoundError("No module named 'cv2'", name="cv2")
     assert "install the package that provides 'cv2'" in explain(error, folder)
+
+
+def test_a_file_that_was_not_packed_is_told_with_how_to_pack_it(raised):
+    """However it is opened: by its name, or as most handlers do, in the archive's folder."""
+    error, folder = raised("open('labels/names.json')")
+    absolute = FileNotFoundError(2, "No such file", str(folder / "labels/names.json"))
+    assert explain(absolute, folder).endswith("labels/names.json: add it with --extra-files")
+    assert explain(error, folder).endswith(
+        "; the archive does not hold labels/names.json: add it with --extra-files"
+    )
+
+
+def test_a_packed_file_that_is_opened_from_elsewhere_is_told_with_where_it_is(raised):
+    error, folder = raised("open('names.json')")
+    (folder / "names.json").write_text("{}")
+    assert "open it in the archive's folder, context.system_properties" in explain(error, folder)
+
+
+def test_a_missing_file_outside_of_the_archive_gets_no_advice(raised):
+    error, folder = raised("open('/no/such/file')")
+    assert explain(error, folder).endswith("open('/no/such/file'))")

@@ -133,3 +133,8 @@ def test_a_misspelt_key_is_logged_with_what_was_meant(read, caplog, key, meant):
 def test_the_handlers_own_keys_are_left_alone(read, caplog, key):
     assert read(f"{key}: 1").values
     assert caplog.messages == []
+
+
+def test_a_precision_that_there_is_not_is_told_with_the_file_and_the_words(read):
+    with pytest.raises(ConfigError, match=r"model-config\.yaml: precision must be one of float32"):
+        read("precision: fp16")

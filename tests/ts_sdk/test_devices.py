@@ -59,6 +59,16 @@ def test_cuda_words():
         resolve_device(f"cuda:{last + 1}")
 
 
+def test_a_cuda_device_beyond_the_last_one_lists_those_there_are(monkeypatch):
+    """Stood in for by what torch says on a machine with two."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert resolve_device("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(DeviceUnavailableError, match="torch sees are cuda:0, cuda:1") as caught:
+        resolve_device("cuda:2")
+    assert caught.value.device == "cuda:2"
+
+
 class TestWhatAConfigAsksFor:
     def test_nothing_is_auto(self, caplog):
         assert device_wished(None, None) == resolve_device("auto")

@@ -259,7 +259,8 @@ class TestTheDefaultSteps:
         assert handler.preprocess([{"body": [1.5]}]).dtype is torch.float32
 
     def test_inference_passes_everything_on_without_gradients(self, handler):
-        handler.model = lambda x, y, scale: (x.is_inference(), (x + y) * scale)
+        weight = torch.ones(1, requires_grad=True)
+        handler.model = lambda x, y, scale: (x.is_inference(), (x + y) * scale * weight)
         inside, answer = handler.inference(torch.ones(1), torch.ones(1), scale=2)
         assert answer.item() == 4.0
         assert not answer.requires_grad

@@ -684,3 +684,22 @@ class TestPrecision:
     def test_words_that_there_are_not(self, load):
         with pytest.raises(ts_sdk.PrecisionError, match="use one of float32"):
             load(TRIPLING, precision="fp16")
+
+
+def test_one_path_is_no_batch(load, tmp_path):
+    with pytest.raises(TypeError, match=r"takes a list of requests, not one .*Path"):
+        load(TRIPLING).predict_batch(tmp_path)
+
+
+def test_a_path_that_was_sent_as_text_is_noted_beside_the_error(load, tmp_path):
+    """Not in its message, from which a sender elsewhere could learn what files there are."""
+    path = tmp_path / "cat.jpg"
+    path.touch()
+    broken = load("def handle(data, context): return data and data[0][0]")
+    with pytest.raises(RequestError) as caught:
+        broken.predict(str(path))
+    assert "pathlib.Path" not in caught.value.message
+    assert f"give pathlib.Path({str(path)!r})" in caught.value.__notes__[0]
+    with pytest.raises(RequestError) as caught:
+        broken.predict("a text")
+    assert not hasattr(caught.value, "__notes__")

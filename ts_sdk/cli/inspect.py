@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from archiver.sizes import format_size
 from ts_sdk.cli.exit_codes import ExitCode
+from ts_sdk.cli.limits import add_limits, limits_of
 from ts_sdk.cli.tables import Column, aligned, print_table
 from ts_sdk.cli.usage import add_json_switch, make_command_parser
 
@@ -31,6 +32,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = make_command_parser("inspect", "Show what is in an archive.", _DETAILS)
     parser.add_argument("archive", metavar="ARCHIVE", type=Path)
     add_json_switch(parser)
+    add_limits(parser)
     return parser.parse_intermixed_args(arguments)
 
 
@@ -38,7 +40,7 @@ def execute(args: argparse.Namespace) -> ExitCode:
     """Inspect the archive and print what was found."""
     from archiver import Archive, inspect
 
-    with Archive.open(args.archive) as archive:
+    with Archive.open(args.archive, limits=limits_of(args)) as archive:
         inspection = inspect(archive)
     if args.json:
         print(json.dumps(inspection.to_dict(), indent=2))

@@ -56,6 +56,8 @@ class OutcomePrinter:
             self.write(json.dumps({"input": name, "error": told}))
         else:
             sys.stdout.flush()  # so that the outcomes keep their order where both streams meet
-            self.write_error(f"mar: {name}: {error.message} (status {error.status})")
+            # What is wrong with a file itself begins with its name.
+            subject = "" if error.message.startswith(f"{name} ") else f"{name}: "
+            self.write_error(f"mar: {subject}{error.message} (status {error.status})")
         if self.traceback:
             self.write_error("".join(traceback.format_exception(error)))

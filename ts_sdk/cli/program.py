@@ -57,7 +57,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "command", metavar="COMMAND", choices=COMMANDS, help="one of those listed below"
     )
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    rest = parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    rest.required = False  # before Python 3.12 a missing COMMAND is reported with its name
     return parser
 
 
@@ -90,7 +91,7 @@ def _guarded(command: Command, args: argparse.Namespace) -> ExitCode:
     except (ArchiveError, SdkError, UsageError, OSError) as error:
         if args.traceback:
             traceback.print_exc()
-        print(f"mar: {error}", file=sys.stderr)
+        print(f"mar: {error}", *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
         return ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.NOT_OPENED
     except Exception:  # noqa: BLE001 - a script must not take a defect for a failed request
         traceback.print_exc()

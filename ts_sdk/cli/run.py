@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from ts_sdk.cli.bodies import parse_body, with_bodies_named
 from ts_sdk.cli.exit_codes import ExitCode
 from ts_sdk.cli.inputs import KINDS, Input, find_inputs
+from ts_sdk.cli.limits import add_limits, limits_of
 from ts_sdk.cli.outcomes import OutcomePrinter
 from ts_sdk.cli.progress import show_progress
 from ts_sdk.cli.tables import Column, print_table
 from ts_sdk.cli.usage import UsageError, add_json_switch, make_command_parser
-from ts_sdk.errors import RequestError
+from ts_sdk.errors import DeviceUnavailableError, PrecisionError, RequestError
 
 if TYPE_CHECKING:
     from ts_sdk.model import Model
@@ -59,16 +60,19 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--as", dest="kind", choices=KINDS, help="read every INPUT as this")
     _add_model_options(parser)
     _add_output_options(parser)
+    add_limits(parser)
     return parser
 
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device",
+        type=_device,
         help="auto, cpu, cuda, cuda:1 or mps (default: what model-config.yaml asks for, or auto)",
     )
     parser.add_argument(
         "--precision",
+        type=_precision,
         help="float32, float16, bfloat16, autocast-float16 or autocast-bfloat16",
     )
     parser.add_argument(
@@ -96,6 +100,24 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         "--timings", action="store_true", help="show the time of each phase, on standard error"
     )
     add_json_switch(parser)
+
+
+def _device(text: str) -> str:
+    from ts_sdk.devices import checked_word
+
+    try:
+        return checked_word(text)
+    except DeviceUnavailableError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _precision(text: str) -> str:
+    from ts_sdk.precision import Precision
+
+    try:
+        return Precision.parse(text)
+    except PrecisionError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _count(text: str) -> int:
@@ -134,6 +156,7 @@ def _load(args: argparse.Namespace) -> "Model":
             device=args.device,
             precision=args.precision,
             trust_pickle=args.trust_pickle,
+            limits=limits_of(args),
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ts_sdk.cli.exit_codes import ExitCode
+from ts_sdk.cli.limits import add_limits, limits_of
 from ts_sdk.cli.usage import add_json_switch, make_command_parser
 
 _DETAILS = """\
@@ -27,6 +28,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="a folder that is empty or not there yet (default: the archive's name)",
     )
     add_json_switch(parser)
+    add_limits(parser)
     return parser.parse_intermixed_args(arguments)
 
 
@@ -35,7 +37,7 @@ def execute(args: argparse.Namespace) -> ExitCode:
     from archiver import Archive
 
     folder: Path = args.output or Path(_without_suffix(args.archive.resolve().name))
-    with Archive.open(args.archive) as archive:
+    with Archive.open(args.archive, limits=limits_of(args)) as archive:
         archive.extract(folder)
         names = [member.name for member in archive.members]
     if args.json:

@@ -37,6 +37,10 @@ def test_a_command_line_without_a_known_command_is_exit_code_2(mar, words):
     assert "usage: mar" in ran.err
 
 
+def test_a_missing_command_is_asked_for_by_its_name(mar):
+    assert mar().err.endswith("the following arguments are required: COMMAND\n")
+
+
 @pytest.mark.parametrize("words", [["--help"], *([command, "--help"] for command in COMMANDS)])
 def test_help_imports_nothing_heavy(words):
     code = (

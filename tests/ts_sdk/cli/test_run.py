@@ -173,8 +173,7 @@ def test_a_wrong_command_line_is_exit_code_2(mar, doubler, words, message):
     ("words", "message"),
     [
         (["no-such.mar"], "no-such.mar"),
-        (["{doubler}", "--device", "tpu"], "unknown device 'tpu'"),
-        (["{doubler}", "--precision", "float8"], "float8"),
+        (["{doubler}", "--device", "cuda:99"], "device 'cuda:99' is not available"),
         (["{handler}"], "handler.py"),
     ],
 )
@@ -306,3 +305,33 @@ def read_all(terminal):
             shown += os.read(terminal, 65536)
     os.close(terminal)
     return shown
+
+
+def test_a_bad_input_file_is_named_once(mar, doubler, tmp_path):
+    path = tmp_path / "bad.json"
+    path.write_text("{")
+    ran = mar("run", doubler, path)
+    assert ran.code == 1
+    assert ran.err.startswith(f"mar: {path} is not valid JSON: ")
+
+
+@pytest.mark.parametrize("option", ["--device", "--precision"])
+def test_a_word_that_an_option_does_not_know_is_a_wrong_command_line(mar, doubler, option):
+    ran = mar("run", doubler, "--body", "{}", option, "fp17")
+    assert ran.code == 2
+    assert f"mar run: error: argument {option}: unknown {option[2:]} 'fp17': use" in ran.err
+
+
+def test_a_folder_that_fails_without_a_manifest_says_what_its_files_were_taken_for(
+    mar, tmp_path, monkeypatch
+):
+    """And it is named also when it was given as a dot."""
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    handler = "from ts_sdk import BaseHandler\nclass Mine(BaseHandler): pass\n"
+    (folder / "my_handler.py").write_text(handler)
+    monkeypatch.chdir(folder)
+    ran = mar("run", ".", "--body", "{}")
+    assert ran.code == 3
+    assert ran.err.startswith("mar: sources: ")
+    assert "no MAR-INF/MANIFEST.json; by their names, the handler is my_handler.py" in ran.err

@@ -43,3 +43,9 @@ def test_nothing_of_the_archive_is_run(mar, tmp_path):
     shutil.make_archive(str(tmp_path / "m"), "zip", tmp_path / "m")
     assert mar("verify", tmp_path / "m.zip", tmp_path / "m").code == 0
     assert not (tmp_path / "ran").exists()
+
+
+def test_no_checksums_are_claimed_for_a_folder_without_a_record(mar, tmp_path):
+    (tmp_path / "handler.py").write_text("def handle(data, context): return data\n")
+    ran = mar("verify", tmp_path)
+    assert ran.out.endswith("sound (1 members, readable; there are no checksums and no RECORD)\n")

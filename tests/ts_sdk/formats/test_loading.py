@@ -1,15 +1,22 @@
 """`load_module`: a model from any of its serialized forms, or the reason why not."""
 
+import io
+import zipfile
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 from ts_sdk.errors import ModelFormatError, UnsafeWeightsError
-from ts_sdk.formats import load_module
+from ts_sdk.formats import load_module, state_dict
 
 CPU = torch.device("cpu")
 INPUT = torch.tensor([[1.0, 1.0], [0.0, 2.0]])
 ANSWER = [[6.0], [7.0]]
+_MAPS = Path("/proc/self/maps")
+# Text as pickles have it: its mark, its length, itself.
+_TEXT_CPU, _TEXT_CUDA = (b"X" + len(t).to_bytes(4, "little") + t for t in (b"cpu", b"cuda:0"))
 
 
 def test_every_form_gives_the_same_answers(serialized, model_file):
@@ -213,6 +220,29 @@ print(module(torch.tensor([[0.0, 0, 1, 1], [0, 0, 1, 1]]), torch.tensor([0.9, 0.
             check=False,
         )
         assert (ran.stdout.strip(), ran.stderr) == ("[0]", "")
+
+
+def test_weights_that_say_they_are_on_cuda_load_on_the_cpu(tmp_path, model_file, weights):
+    """What `torch.save` writes of CUDA tensors differs in the name of the device alone."""
+    buffer = io.BytesIO()
+    torch.save(weights, buffer)
+    with zipfile.ZipFile(buffer) as saved, zipfile.ZipFile(tmp_path / "w.pt", "w") as on_cuda:
+        for name in saved.namelist():
+            content = saved.read(name)
+            if name.endswith("/data.pkl"):
+                assert content.count(_TEXT_CPU) == 1  # the second tensor refers to the first's
+                content = content.replace(_TEXT_CPU, _TEXT_CUDA)
+            on_cuda.writestr(name, content)
+    module = load_module(tmp_path / "w.pt", device=CPU, model_file=model_file)
+    assert module(INPUT).tolist() == ANSWER
+
+
+@pytest.mark.skipif(not _MAPS.exists(), reason="the system does not tell what is mapped")
+def test_weights_are_mapped_from_their_file_and_not_copied(tmp_path, weights):
+    torch.save(weights, tmp_path / "w.pt")
+    loaded = state_dict.load(tmp_path / "w.pt", CPU, trust_pickle=False)
+    assert str(tmp_path / "w.pt") in _MAPS.read_text()
+    assert loaded["linear.bias"].tolist() == [1.0]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
