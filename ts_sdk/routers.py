@@ -109,14 +109,14 @@ class Router(ModuleType):
     def __getattribute__(self, attribute: str) -> Any:  # noqa: ANN401 - any attribute of a module
         if attribute == "__name__":  # the same for all askers
             return _route_of(self).name
-        wait = True
-        if attribute in ("__path__", "__spec__"):
+        wait = attribute != "__path__"  # the import system reads it while it holds locks
+        if attribute == "__spec__":
             asker = sys._getframe(1).f_code.co_name  # noqa: SLF001 - who asks is in no argument
             if asker == "_find_spec":
                 # The import system would load with the spec of what another thread has put here
                 # since it began, and so a second time.
                 return None
-            wait = asker != "_find_and_load_unlocked"  # of a package, holding a submodule's lock
+            wait = asker != "_find_and_load_unlocked"  # it holds the lock of a submodule
         return getattr(_route_of(self).target(attribute, wait=wait), attribute)
 
     def __setattr__(self, attribute: str, value: Any) -> None:  # noqa: ANN401 - as above

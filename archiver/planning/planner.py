@@ -16,7 +16,7 @@ from archiver.planning.timestamp import created_on, member_timestamp, source_dat
 from archiver.planning.version import archiver_version
 from archiver.publishing.draft import is_draft_of
 from archiver.publishing.replacement import refusal
-from archiver.source_checks.content import content_problems
+from archiver.source_checks.content import content_notes, content_problems
 from archiver.source_checks.readable import unreadable_problem
 from archiver.text import HEAD_SIZE, is_text
 
@@ -46,8 +46,10 @@ def make_plan(request: PackRequest) -> PackPlan:
     files = _files(request, handler, problems)
     members = list(_readable_members(files, request, problems))
     problems.extend(naming_problems(files))
-    problems.extend(content_problems(request, handler, {member.source for member in members}))
+    readable = {member.source for member in members}
+    problems.extend(content_problems(request, handler, readable))
     _refuse(request, problems)
+    notes = [] if handler.note is None else [handler.note]
     return PackPlan(
         target=request.target,
         archive_format=request.archive_format,
@@ -55,7 +57,7 @@ def make_plan(request: PackRequest) -> PackPlan:
         manifest=_manifest(request, handler, epoch),
         members=tuple(sorted(members, key=lambda member: member.name)),
         timestamp=member_timestamp(epoch),
-        notes=() if handler.note is None else (handler.note,),
+        notes=(*notes, *content_notes(request, handler, readable)),
     )
 
 

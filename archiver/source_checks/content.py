@@ -9,7 +9,11 @@ from archiver.source_checks.config_file import read_config
 from archiver.source_checks.handler import handler_problems
 from archiver.source_checks.model_file import model_file_problems
 from archiver.source_checks.requirements import requirements_problems
-from archiver.source_checks.weights import weights_problems
+from archiver.source_checks.weights import (
+    is_saved_by_torch,
+    weights_alone_problems,
+    weights_problems,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -41,6 +45,8 @@ def content_problems(
         problems.extend(handler_problems(path, handler.entry_point))
     if path := readable_one(request.serialized_file):
         problems.extend(weights_problems(path, built_in_handler=handler.is_built_in))
+        if handler.is_built_in and request.model_file is None:
+            problems.extend(weights_alone_problems(path))
     if path := readable_one(request.model_file):
         problems.extend(model_file_problems(path))
     if path := readable_one(request.requirements_file):
@@ -51,6 +57,27 @@ def content_problems(
         problems.extend(config_problems)
     problems.extend(_no_model_problems(request, handler, config))
     return problems
+
+
+def content_notes(
+    request: PackRequest, handler: HandlerChoice, readable: Collection[Path]
+) -> list[str]:
+    """Say what whoever packs these sources should know although it is no problem.
+
+    Args:
+        request: What was asked for.
+        handler: The handler that it names.
+        readable: The files that exist and can be read; the others are passed over.
+    """
+    path = request.serialized_file
+    alone = path is not None and request.model_file is None and handler.is_built_in
+    if path is None or not alone or path not in readable or not is_saved_by_torch(path):
+        return []
+    note = (
+        f"{path.name} is no TorchScript, and there is no --model-file: it loads only if a whole "
+        "module was saved in it, and only where pickles are trusted"
+    )
+    return [note]
 
 
 def _no_model_problems(

@@ -6,6 +6,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from archiver.first_bytes import first_bytes_tell, is_onnx, is_pickle, is_safetensors
+from archiver.inspection.serialized_file import SerializedForm, look_at
 from archiver.text import HEAD_SIZE, is_text
 
 if TYPE_CHECKING:
@@ -58,6 +59,32 @@ def weights_problems(path: Path, *, built_in_handler: bool) -> list[str]:
         )
         return [problem]
     return []
+
+
+def weights_alone_problems(path: Path) -> list[str]:
+    """Say that weights need the module that they belong to, where their format tells.
+
+    Args:
+        path: The serialized file, which exists and comes without a model file.
+    """
+    if _form_of(path) != "safetensors":
+        return []
+    problem = (
+        f"the serialized file {path} holds weights and no module: give the Python file that "
+        "defines it with --model-file (model_file)"
+    )
+    return [problem]
+
+
+def is_saved_by_torch(path: Path) -> bool:
+    """Tell whether `torch.save` wrote a file: weights, or a whole module."""
+    return _form_of(path) in {"torch zip", "pickle"}
+
+
+def _form_of(path: Path) -> SerializedForm | None:
+    with path.open("rb") as file:
+        found = look_at(path.name, file, path.stat().st_size)
+    return found.form if found else None
 
 
 def _is_model(head: bytes) -> bool:

@@ -125,11 +125,9 @@ def too_many_members(
 def without_dot_parts(name: str) -> str:
     """Return a name as it is meant: ``./handler.py`` is handler.py, and a folder ends in no ``/``.
 
-    Packers that were given a folder's ``.`` write such names; they are odd, but harmless. That
-    folder itself has no name.
+    Packers that were given a folder's ``.`` write such names; they are odd, but harmless.
     """
-    meant = _LEADING_DOTS.sub("", name).removesuffix("/")
-    return "" if meant == "." else meant
+    return _LEADING_DOTS.sub("", name).removesuffix("/")
 
 
 def _folder_problems(files: Sequence[str], folders: Sequence[str]) -> list[str]:

@@ -111,7 +111,8 @@ class TarGzSource:
         for entry in tar:
             name = without_dot_parts(entry.name)
             if entry.isdir():
-                folders.append(name)
+                # Without its slash, which tarfile takes away, the archive's own folder is a dot.
+                folders.append(without_dot_parts(f"{entry.name}/"))
             else:
                 files.append((name, entry.size))
             if len(files) + len(folders) > self._limits.max_members:

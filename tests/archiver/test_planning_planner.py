@@ -84,6 +84,16 @@ def test_a_handler_for_special_hardware_is_planned_with_a_note(sources):
     assert "vLLM" in plan.notes[0]
 
 
+def test_weights_without_a_model_file_are_planned_with_a_note(sources):
+    plan = plan_cat(handler="base_handler", model_file=None)
+    assert "there is no --model-file" in plan.notes[0]
+
+
+def test_weights_with_a_model_file_or_a_handler_of_ones_own_need_no_note(sources):
+    assert plan_cat(handler="base_handler").notes == ()
+    assert plan_cat(model_file=None).notes == ()
+
+
 # Each of these is wrong in one way only.
 
 

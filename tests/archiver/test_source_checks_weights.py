@@ -6,7 +6,7 @@ import struct
 import pytest
 from packing import torch_zip
 
-from archiver.source_checks.weights import weights_problems
+from archiver.source_checks.weights import weights_alone_problems, weights_problems
 
 SAFETENSORS_HEADER = json.dumps({"w": {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]}})
 MODELS = {
@@ -74,3 +74,18 @@ def test_an_unknown_binary_format_is_left_to_a_handler_of_ones_own(judged, conte
     assert judged(content, built_in_handler=False) == []
     (problem,) = judged(content, built_in_handler=True)
     assert "the built-in handlers open no other" in problem
+
+
+def test_safetensors_need_the_module_that_they_belong_to(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(MODELS["safetensors"])
+    (problem,) = weights_alone_problems(path)
+    assert "holds weights and no module" in problem
+    assert "--model-file" in problem
+
+
+@pytest.mark.parametrize("form", ["a torch zip", "a legacy torch file", "ONNX", "a library"])
+def test_other_forms_may_hold_a_whole_model(tmp_path, form):
+    path = tmp_path / "weights.pt"
+    path.write_bytes(MODELS[form])
+    assert weights_alone_problems(path) == []

@@ -30,7 +30,7 @@ class Server:
 
     def predict(self, model: str, body: bytes, content_type: str) -> tuple[int, bytes]:
         """The status and the body of the answer to one request."""
-        request = urllib.request.Request(  # noqa: S310 - the loopback address
+        request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/predictions/{model}",
             data=body,
             headers={"Content-Type": content_type},
@@ -64,7 +64,11 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         }
         with log.open("wb") as output:
             process = subprocess.Popen(
-                command, stdout=output, stderr=output, env=environment, cwd=folder,
+                command,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                cwd=folder,
                 start_new_session=True,
             )
         running.append(process)
@@ -97,7 +101,7 @@ def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError, ValueError):
             url = f"http://127.0.0.1:{server.port}/ping"
-            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - the loopback address
+            with urllib.request.urlopen(url, timeout=5) as answer:
                 if json.load(answer)["status"] == "Healthy":
                     return
         time.sleep(0.5)

@@ -26,6 +26,15 @@ def answers(code, function="answer", member="handler.py"):
 
 
 @pytest.fixture
+def restless():
+    """Threads that take turns far more often than they usually do, so that races show."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.fixture
 def clashing(code_of):
     """Two archives whose files have the same names and say who they are."""
 
@@ -106,7 +115,7 @@ def test_each_archive_finds_its_own_modules(clashing, function):
         assert answers(code, function) == EXPECTED[function](code.folder.name)
 
 
-def test_archives_that_run_at_once_in_many_threads_never_mix(clashing):
+def test_archives_that_run_at_once_in_many_threads_never_mix(clashing, restless):
     """Each call opens and leaves the archive, so the routes come and go all the time."""
 
     def ask(number):
@@ -622,6 +631,7 @@ class TestWhereModulesAreFound:
         monkeypatch.delitem(sys.modules, "whose_module")
 
 
+@pytest.mark.usefixtures("restless")
 class TestThreadsOfAHandler:
     def ask_in_thread(self, code, function):
         """Start the archive's *function* in a thread of its own, after the handler returned."""

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import ts_sdk
-from archiver import ArchiveError
+from archiver import ArchiveError, LimitExceededError, Limits
 from ts_sdk import ExtractionCache
 from ts_sdk.errors import (
     ConfigError,
@@ -320,6 +320,10 @@ class TestFailures:
             ts_sdk.load(as_mar(folder), device="cpu")
         assert not own_cache.clear().kept
 
+    def test_of_an_archive_beyond_the_limits(self, make):
+        with pytest.raises(LimitExceededError, match="max_members = 3"):
+            ts_sdk.load(as_mar(make("cat")), limits=Limits(max_members=3))
+
     def test_of_weights_in_an_archive(self, make):
         folder = make("cat")
         (folder / "weights.pt").write_bytes((folder / "weights.pt").read_bytes()[:700])
@@ -400,6 +404,13 @@ class TestClosing:
         weight = weakref.ref(model.predict(1))
         model.close()
         assert weight() is None
+
+    def test_lets_the_extracted_files_be_cleared_and_not_before(self, make, own_cache):
+        model = ts_sdk.load(as_mar(make("cat")), device="cpu")
+        assert [entry.archive for entry in own_cache.clear().kept] == ["cat.mar"]
+        model.close()
+        assert own_cache.clear().kept == ()
+        assert own_cache.entries() == []
 
     def test_leaves_nothing_of_the_archive(self, make):
         model = ts_sdk.load(make("cat"), device="cpu")
