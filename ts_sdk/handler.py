@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ts_sdk.batch import Batch, current_batch, handling
@@ -34,6 +35,7 @@ class BaseHandler:
         model_pt_path: Path of the serialized model, None when the archive has none.
         map_location: The device's kind: ``cpu``, ``cuda`` or ``mps``.
         model_yaml_config: `model-config.yaml` as a dict.
+        profiler_args: Arguments of `torch.profiler.profile`, for where handlers are profiled.
         concurrent: Whether `handle` may run in several threads at once on one instance. A class
             says so itself: it is not inherited, since a subclass may keep state.
     """
@@ -50,7 +52,8 @@ class BaseHandler:
     model_pt_path: str | None = None
     manifest: Any = None
     map_location: str | None = None
-    model_yaml_config: Mapping[str, Any] = {}
+    model_yaml_config: Mapping[str, Any] = MappingProxyType({})
+    profiler_args: Mapping[str, Any] = MappingProxyType({})
     _context: Any = None
 
     @property

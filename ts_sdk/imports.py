@@ -79,7 +79,9 @@ class ArchiveCode:
         with _starting, self.running():
             cwd, path, entries, names = _cwd(), sys.path, list(sys.path), set(sys.modules)
             if cwd is not None:  # which the program's relative entries stay relative to
-                path[:] = [str(Path(cwd, entry)) for entry in entries]
+                path[:] = [
+                    str(Path(cwd, entry)) if isinstance(entry, str) else entry for entry in entries
+                ]
             self._search.program_path = tuple(path)
             os.chdir(self.folder)
             try:
@@ -199,8 +201,8 @@ class ArchiveCode:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         module = importlib.util.module_from_spec(spec)
         vars(module)["__builtins__"] = self.builtins
+        self._executing[name] = threading.get_ident()  # first: `load` looks without the lock
         self._modules[name] = module
-        self._executing[name] = threading.get_ident()
         return module
 
     def _execute(self, module: ModuleType, name: str) -> ModuleType:
@@ -245,7 +247,7 @@ class ArchiveCode:
         if not fromlist:
             if fromlist == [] and type(sys.modules.get(absolute)) is not Router:
                 # Python's C code asks in this way (pickle), and then looks into `sys.modules`.
-                routes.lookup(absolute)
+                routes.lookup(self, absolute)
             return module if level else self._modules[absolute.partition(".")[0]]
         self._load_submodules(module, fromlist)
         return module

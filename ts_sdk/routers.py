@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass, field
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 from ts_sdk.running import Code, is_active, is_archive_module, running_code
@@ -43,15 +43,15 @@ class _Route:
         placed: Whether its router stands in `sys.modules`.
         original: What stood there before.
         users: The codes that run and need it.
-        kept: Whether a thread that a handler started by itself needs it too: nobody says when such
-            a thread has done with it.
+        keepers: The codes of which a thread that they started by themselves needs it: nobody says
+            when such a thread has done with it.
     """
 
     name: str
     placed: bool = False
     original: ModuleType | None = None
     users: set[Code] = field(default_factory=set)
-    kept: bool = False
+    keepers: set[Code] = field(default_factory=set)
 
     def target(self, attribute: str, *, wait: bool = True) -> ModuleType:
         """The module whose *attribute* the asker means, executed unless another thread is at it."""
@@ -99,6 +99,15 @@ class _Route:
         return codes[0].load(self.name) if len(codes) == 1 else None
 
 
+def _holds_import_lock(frame: FrameType | None) -> bool:
+    """Whether *frame* is the import system's own, at a package of what it is importing."""
+    while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+        if frame.f_code.co_name == "_find_and_load_unlocked":
+            return True
+        frame = frame.f_back
+    return False
+
+
 class Router(ModuleType):
     """Stands in `sys.modules` under one name."""
 
@@ -109,14 +118,14 @@ class Router(ModuleType):
     def __getattribute__(self, attribute: str) -> Any:  # noqa: ANN401 - any attribute of a module
         if attribute == "__name__":  # the same for all askers
             return _route_of(self).name
-        wait = attribute != "__path__"  # the import system reads it while it holds locks
-        if attribute == "__spec__":
-            asker = sys._getframe(1).f_code.co_name  # noqa: SLF001 - who asks is in no argument
-            if asker == "_find_spec":
+        wait = True
+        if attribute in ("__path__", "__spec__"):
+            asker = sys._getframe(1)  # noqa: SLF001 - who asks is in no argument
+            if asker.f_code.co_name == "_find_spec":
                 # The import system would load with the spec of what another thread has put here
                 # since it began, and so a second time.
                 return None
-            wait = asker != "_find_and_load_unlocked"  # it holds the lock of a submodule
+            wait = not _holds_import_lock(asker)
         return getattr(_route_of(self).target(attribute, wait=wait), attribute)
 
     def __setattr__(self, attribute: str, value: Any) -> None:  # noqa: ANN401 - as above
@@ -197,15 +206,17 @@ class _Routes:
         sys.modules[name] = router
         return router
 
-    def lookup(self, name: str) -> Router:
-        """The router under *name* for code that looks into `sys.modules` right after.
+    def lookup(self, code: Code, name: str) -> Router:
+        """The router under *name* for *code*, which looks into `sys.modules` right after.
 
-        In a thread that a handler started by itself it stays until an archive is closed.
+        In a thread that a handler started by itself it stays until the archive is closed.
         """
         with _lock:
-            router = self.router(name)
-            _route_of(router).kept |= not is_active()
-            return router
+            if not is_active():
+                _route_of(self.router(name)).keepers.add(code)
+                if "." in name:  # its packages are looked up too
+                    self.lookup(code, name.rpartition(".")[0])
+            return self.router(name)
 
     def taken_over(self, name: str) -> ModuleType | None:
         """What a module has put into its own place in `sys.modules`, which goes back to the router.
@@ -219,12 +230,13 @@ class _Routes:
             sys.modules[name] = router
             return found
 
-    def sweep(self) -> None:
-        """Forget the routers that no running code needs."""
+    def forget(self, code: Code) -> None:
+        """*code* is closed."""
         with _lock:
             for name, router in tuple(self._routers.items()):
                 route = _route_of(router)
-                if not route.users:
+                route.keepers.discard(code)
+                if not route.users and not route.keepers:
                     _take_away(route, router)
                     del self._routers[name]
 
@@ -232,7 +244,7 @@ class _Routes:
         router = self._routers[name]
         route = _route_of(router)
         route.users.discard(code)
-        if not route.users and not route.kept:
+        if not route.users and not route.keepers:
             _take_away(route, router)
 
 
@@ -261,7 +273,7 @@ class RoutedLoader(Loader):
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """The router under the module's name."""
         self._code.load(spec.name, wait=False)  # the import system holds a lock
-        return routes.lookup(spec.name)
+        return routes.lookup(self._code, spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
         """Nothing is left to do: the archive has executed its module."""

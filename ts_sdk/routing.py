@@ -49,7 +49,7 @@ def register(code: Code) -> None:
 def unregister(code: Code) -> None:
     """Stop answering for *code*."""
     with _lock:
-        routes.sweep()
+        routes.forget(code)
         known_codes.pop(id(code.builtins), None)
         if not known_codes and _owned in sys.meta_path:
             sys.meta_path.remove(_owned)

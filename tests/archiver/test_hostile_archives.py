@@ -63,7 +63,7 @@ BAD_NAMES = {
     "": "has an empty name",
     "data//evil.py": "has an empty part",
     "data/./evil.py": "has an empty part",
-    ".": "has an empty name",
+    ".": "has an empty part",
     "é" * 39: None,
     "é" * 41: "82 bytes long, more than max_name_length = 80",
 }

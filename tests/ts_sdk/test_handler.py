@@ -93,7 +93,7 @@ class TestInitialize:
             _ = handler.settings
 
     def test_of_a_subclass_may_use_the_loading_methods_alone(self, files, load_folder):
-        """Many handlers copy TorchServe's initialize and call its helpers."""
+        """Many handlers copy TorchServe's initialize and call its loading methods."""
         files["handler.py"] = """
             import os, torch
             from ts_sdk import BaseHandler
