@@ -200,9 +200,12 @@ def _first_layer_out_of_range(
     thread = threading.get_ident()
 
     def watch(name: str) -> Callable[..., None]:
-        def look(_: object, args: object, kwargs: object, output: object) -> None:
+        def look(_: object, *seen: object) -> None:
+            # Another thread's search may take its hooks away meanwhile; torch then forgets that
+            # this one wants the named inputs, and gives the others and the output alone.
+            *inputs, output = seen
             mine = threading.get_ident() == thread and not found
-            if mine and all_finite((args, kwargs)) and not all_finite(output):
+            if mine and all_finite(inputs) and not all_finite(output):
                 found.append(name)
 
         return look

@@ -21,7 +21,7 @@ NAMES = ("packing", "loading", "running", "preprocessing", "startup")
 def main() -> None:
     """Run the benchmarks that were named, or all, and replace their sections of the page."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*NAMES, []], default=NAMES, metavar="NAME")
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], metavar="NAME")
     page = PAGE.read_text(encoding="utf-8")
     Path("build").mkdir(exist_ok=True)
     for name in parser.parse_args().names or NAMES:
