@@ -27,15 +27,23 @@ class Timing:
 
 
 def interleaved(
-    candidates: Mapping[str, Callable[[], object]], *, repeats: int, warm_up: int = 1
+    candidates: Mapping[str, Callable[[], object]],
+    *,
+    repeats: int,
+    warm_up: int = 1,
+    before_each: Callable[[], object] = lambda: None,
 ) -> dict[str, Timing]:
-    """Time each candidate once a round, so that all of them meet the same noise."""
+    """Time each candidate once a round, so that all of them meet the same noise.
+
+    What *before_each* does is not timed.
+    """
     for _ in range(warm_up):
         for run in candidates.values():
             run()
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(repeats):
         for name, run in candidates.items():
+            before_each()
             started = time.perf_counter()
             run()
             seconds[name].append(time.perf_counter() - started)

@@ -50,6 +50,8 @@ def _measure(folder: Path) -> dict[str, Timing]:
             "torch-model-archiver, default": _original(folder, "default"),
         },
         repeats=3,  # each deflates for most of a minute
+        # What a candidate leaves unwritten must not be written at the next one's cost.
+        before_each=os.sync,
     )
 
 
