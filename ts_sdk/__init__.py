@@ -23,11 +23,14 @@ if TYPE_CHECKING:
         RequestError,
         SdkError,
         UnsafeWeightsError,
+        WorkerError,
     )
     from ts_sdk.handler import BaseHandler
     from ts_sdk.loader import load
+    from ts_sdk.metrics import Metrics
     from ts_sdk.model import Model
     from ts_sdk.precision import Precision
+    from ts_sdk.responses import Response
     from ts_sdk.rows import Request
     from ts_sdk.timing import PhaseTime, PhaseTimes
 
@@ -41,6 +44,7 @@ __all__ = [
     "HandlerContractError",
     "HandlerLoadError",
     "LoadError",
+    "Metrics",
     "Model",
     "ModelClosedError",
     "ModelFormatError",
@@ -52,8 +56,10 @@ __all__ = [
     "Request",
     "RequestError",
     "RequestProcessor",
+    "Response",
     "SdkError",
     "UnsafeWeightsError",
+    "WorkerError",
     "load",
 ]
 
@@ -61,12 +67,14 @@ _HOMES = {
     "BaseHandler": "handler",
     "Context": "context",
     "ExtractionCache": "cache",
+    "Metrics": "metrics",
     "Model": "model",
     "PhaseTime": "timing",
     "PhaseTimes": "timing",
     "Precision": "precision",
     "Request": "rows",
     "RequestProcessor": "context",
+    "Response": "responses",
     "load": "loader",
 }
 """Where a name is defined; names that are not here are errors."""

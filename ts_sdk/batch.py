@@ -4,14 +4,16 @@ It lives in a context variable, not on the handler, so that batches in other thr
 it, and so that it also works where the handler runs under a server that knows nothing of it.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from typing import Any
 
 from ts_sdk.errors import HandlerContractError
 from ts_sdk.timing import PhaseTimes
+
+WRONG_NUMBER = "number of batch response mismatched"
+"""What TorchServe tells the sender of a request whose batch has too many or too few answers."""
 
 _OK = 200
 _FIRST_SERVER_ERROR = 500
@@ -45,6 +47,7 @@ class Batch:
             there are not known.
         tried: Whether `handle` has begun with it.
         rejections: Position in the batch → the answer in its place.
+        answers: Position in the batch → the answer to a request that asked for no prediction.
         rows: Positions of the requests that the running phase was given.
     """
 
@@ -54,6 +57,7 @@ class Batch:
     whole: bool = True
     tried: bool = False
     rejections: dict[int, ErrorAnswer] = field(default_factory=dict)
+    answers: dict[int, object] = field(default_factory=dict)
     rows: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,6 +74,7 @@ class Batch:
                 self._mark(position, _OK, "")
             self.rejections.clear()
         self.tried = True
+        self.answers.clear()
         self.rows = list(range(self.size))
         return self.keep_rest()
 
@@ -90,8 +95,10 @@ class Batch:
         self._mark(position, status, " ".join(message.split()))
 
     def keep_rest(self) -> list[int]:
-        """Let the next phase see only the rows that are not rejected; returns their positions."""
-        self.rows = [row for row in self.rows if row not in self.rejections]
+        """Let the next phase see only the rows that are still open; returns their positions."""
+        self.rows = [
+            row for row in self.rows if row not in self.rejections and row not in self.answers
+        ]
         return self.rows
 
     def merge(self, answers: object, source: str = "postprocess()") -> list[object]:
@@ -113,13 +120,14 @@ class Batch:
         listed = as_list(answers, source)
         rows = given if len(listed) == len(given) else kept
         if len(listed) != len(rows):
-            before = self.size - len(given)
+            before = len(self.rejections.keys() - set(given))
             raise HandlerContractError(
                 f"{source} returned {len(listed)} answers for {len(given)} requests"
                 f"{f' ({before} more were rejected before)' if before else ''}; "
-                "return one for each of them, in order"
+                "return one for each of them, in order",
+                client_message=WRONG_NUMBER,
             )
-        answered = {**dict(zip(rows, listed, strict=True)), **self.rejections}
+        answered = {**self.answers, **dict(zip(rows, listed, strict=True)), **self.rejections}
         return [answered[row] for row in range(self.size)]
 
     def _mark(self, position: int, status: int, phrase: str) -> None:
@@ -150,11 +158,19 @@ def current_batch() -> Batch | None:
     return _current.get()
 
 
-@contextmanager
-def handling(batch: Batch) -> Iterator[Batch]:
+class handling(AbstractContextManager[Batch]):  # noqa: N801 - it reads as a function
     """Make *batch* the current one for the ``with`` block."""
-    token = _current.set(batch)
-    try:
-        yield batch
-    finally:
-        _current.reset(token)
+
+    __slots__ = ("_batch", "_token")
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._token: Token[Batch | None] | None = None
+
+    def __enter__(self) -> Batch:
+        self._token = _current.set(self._batch)
+        return self._batch
+
+    def __exit__(self, *_: object) -> None:
+        if self._token is not None:
+            _current.reset(self._token)

@@ -96,6 +96,21 @@ class ModelConfig:
         """Whether requests belong to sequences, so that no batch may be run twice."""
         return bool(self.values.get("sequenceBatching") or self.values.get("continuousBatching"))
 
+    @property
+    def asynchronous(self) -> bool:
+        """`asyncCommunication`: whether the handler takes many batches at once."""
+        return bool(self.values.get("asyncCommunication"))
+
+    @property
+    def response_timeout_s(self) -> int | None:
+        """`responseTimeout`: seconds that a batch may take, or None."""
+        return self.values.get("responseTimeout")
+
+    @property
+    def startup_timeout_s(self) -> int | None:
+        """`startupTimeout`: seconds that starting a worker may take, or None."""
+        return self.values.get("startupTimeout")
+
     @classmethod
     def read(cls, path: Path) -> "ModelConfig":
         """Read and check a file.

@@ -5,7 +5,8 @@ look for. What belongs to the archive is shared by all views of a context; what 
 (request ids, headers, response status) is the view's own, so two batches never mix.
 """
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ts_sdk.errors import HandlerContractError
@@ -13,7 +14,16 @@ from ts_sdk.errors import HandlerContractError
 SERVER_VERSION = "0.12.0"
 """Release of TorchServe whose contract is kept; handlers read it as ``server_version``."""
 
-_OWN_TO_A_BATCH = frozenset({"request_ids", "request_processor", "stopping_criteria", "cl_socket"})
+_OWN_TO_A_BATCH = frozenset(
+    {"request_ids", "request_processor", "stopping_criteria", "cl_socket", "send_intermediate"}
+)
+_SEQUENCE_HEADERS = {
+    "header_key_sequence_id": ("TS_REQUEST_SEQUENCE_ID", "ts_request_sequence_id"),
+    "header_key_sequence_start": ("TS_REQUEST_SEQUENCE_START", "ts_request_sequence_start"),
+    "header_key_sequence_end": ("TS_REQUEST_SEQUENCE_END", "ts_request_sequence_end"),
+}
+"""Attribute → the environment variable that names a header, and the header's usual name."""
+
 _OK = 200
 
 
@@ -87,6 +97,9 @@ class Context:
     """
 
     model_name: str
+    header_key_sequence_id: str
+    header_key_sequence_start: str
+    header_key_sequence_end: str
     manifest: dict[str, Any]
     model_yaml_config: dict[str, Any]
     metrics: Any
@@ -117,6 +130,7 @@ class Context:
             "metrics": metrics,
             "model_yaml_config": model_yaml_config if model_yaml_config is not None else {},
             "_system_properties": system_properties,
+            **{name: os.environ.get(*named) for name, named in _SEQUENCE_HEADERS.items()},
         }
         object.__setattr__(self, "_shared", shared)
         self._start_batch({}, [RequestProcessor({})])
@@ -138,6 +152,7 @@ class Context:
         self.request_processor = processors
         self.stopping_criteria: Any = None
         self.cl_socket: Any = None
+        self.send_intermediate: Callable[[Sequence[object]], None] = _drop
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - handlers keep what they like here
         # Only reached for what the view itself does not have.
@@ -182,9 +197,9 @@ class Context:
         """All headers of request *idx*."""
         return self._of(idx).get_request_properties()
 
-    def get_sequence_id(self, idx: int) -> str:
-        """The id of the sequence that request *idx* belongs to, empty when it belongs to none."""
-        return self.get_request_header(idx, "ts_request_sequence_id") or ""
+    def get_sequence_id(self, idx: int) -> Any:  # noqa: ANN401 - as above
+        """The id of the sequence that request *idx* belongs to, None when it belongs to none."""
+        return self.get_request_header(idx, self.header_key_sequence_id)
 
     def set_response_content_type(self, idx: int, value: str) -> None:
         """Set the content type of the answer to request *idx*."""
@@ -227,3 +242,7 @@ class Context:
 
     def __repr__(self) -> str:
         return f"<Context of {self.model_name!r}, {len(self.request_processor)} requests>"
+
+
+def _drop(answers: Sequence[object]) -> None:
+    """Takes an intermediate response where no batch is running."""

@@ -4,7 +4,7 @@ import difflib
 import importlib.metadata
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -46,10 +46,24 @@ def find_handler(code: ArchiveCode, named: str) -> EntryPoint:
         HandlerLoadError: There is no such handler, importing it failed, or several could be meant.
     """
     member, _, attribute = named.partition(":")
-    file = f"{member.removesuffix('.py')}.py"
-    if (code.folder / file).is_file():
-        return _in_module(code, _import(code, file), file, attribute)
+    path = f"{member.removesuffix('.py')}.py"
+    for file in dict.fromkeys((path, path.rpartition("/")[2])):  # TorchServe takes the last name
+        if (code.folder / file).is_file():
+            return _in_module(code, _import(code, file), file, attribute)
     return _instance(code, _installed(code, member), member)
+
+
+def enveloped(entry: EntryPoint, envelope: str | None) -> EntryPoint:
+    """*entry* behind the request envelope of that name; as it is for None.
+
+    Raises:
+        HandlerLoadError: There is no such envelope.
+    """
+    if not envelope:
+        return entry
+    from ts_sdk.envelopes import find_envelope
+
+    return replace(entry, handle=find_envelope(envelope)(entry.handle).handle)
 
 
 def _import(code: ArchiveCode, file: str) -> ModuleType:
@@ -82,9 +96,9 @@ def _functions(
 ) -> EntryPoint:
     name = getattr(handle, "__name__", "handle")
 
-    def initialize(context: Any) -> None:  # noqa: ANN401 - a handler's context
+    def initialize(context: Any) -> object:  # noqa: ANN401 - a handler's context
         try:
-            handle(None, context)  # how TorchServe initialises a module's function
+            return handle(None, context)  # how TorchServe initialises a module's function
         except (Exception, SystemExit) as error:
             raise HandlerLoadError(
                 f"{file} is initialised by {name}(None, context), which failed: "

@@ -14,9 +14,11 @@
     ├── ModelClosedError             a call of a model after close()
     └── RequestError                 one request was not answered     .status .index .answer
         ├── HandlerContractError     the handler broke the contract of `handle`
-        └── NonFiniteOutputError     half precision made NaN or infinity
+        ├── NonFiniteOutputError     half precision made NaN or infinity
+        └── WorkerError              the handler's process died or hung     .worker_traceback
 
-What the packer and the reader of archives raise is drawn in `archiver.errors`.
+What the packer and the reader of archives raise is drawn in `archiver.errors`, what metrics raise
+in `ts_sdk.metrics.errors`.
 """
 
 from pathlib import Path
@@ -127,6 +129,8 @@ class RequestError(SdkError):
         index: Position of the request in the batch, counted from 0; None when unknown.
         message: Why, without the status and the index.
         answer: What the handler answered in the request's place, None when it raised.
+        client_message: What the request's sender is told: *message*, or what TorchServe said in
+            its place where that tells of the handler's insides.
     """
 
     def __init__(
@@ -136,12 +140,14 @@ class RequestError(SdkError):
         status: int = 400,
         index: int | None = None,
         answer: object = None,
+        client_message: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
         self.index = index
         self.answer = answer
+        self.client_message = message if client_message is None else client_message
 
     def __str__(self) -> str:
         which = "request" if self.index is None else f"request {self.index}"
@@ -151,8 +157,15 @@ class RequestError(SdkError):
 class HandlerContractError(RequestError):
     """What the handler returned is not a list with one answer for each request."""
 
-    def __init__(self, message: str, *, status: int = 503, index: int | None = None) -> None:
-        super().__init__(message, status=status, index=index)
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 503,
+        index: int | None = None,
+        client_message: str = "Invalid model predict output",
+    ) -> None:
+        super().__init__(message, status=status, index=index, client_message=client_message)
 
 
 class NonFiniteOutputError(RequestError):
@@ -160,3 +173,23 @@ class NonFiniteOutputError(RequestError):
 
     def __init__(self, message: str, *, status: int = 500, index: int | None = None) -> None:
         super().__init__(message, status=status, index=index)
+
+
+class WorkerError(RequestError):
+    """A handler's own process died, or did not answer in time; it is started again.
+
+    Attributes:
+        worker_traceback: What the process wrote last, None when it wrote nothing.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 503,
+        index: int | None = None,
+        worker_traceback: str | None = None,
+        client_message: str = "Worker died.",
+    ) -> None:
+        super().__init__(message, status=status, index=index, client_message=client_message)
+        self.worker_traceback = worker_traceback

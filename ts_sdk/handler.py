@@ -9,7 +9,11 @@ from ts_sdk.batch import Batch, current_batch, handling
 from ts_sdk.errors import ConfigError, HandlerContractError, RequestError
 from ts_sdk.formats import load_module
 from ts_sdk.labels import read_labels
+from ts_sdk.phases import answer, predict
 from ts_sdk.precision import Precision, set_precision
+from ts_sdk.profiling import profiling
+from ts_sdk.timing import timed
+from ts_sdk.wishes import asks_for, target_in
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +39,10 @@ class BaseHandler:
         model_pt_path: Path of the serialized model, None when the archive has none.
         map_location: The device's kind: ``cpu``, ``cuda`` or ``mps``.
         model_yaml_config: `model-config.yaml` as a dict.
-        profiler_args: Arguments of `torch.profiler.profile`, for where handlers are profiled.
+        profiler_args: Arguments of `torch.profiler.profile`, for when ``ENABLE_TORCH_PROFILER`` is
+            set in the environment.
+        explain: Whether a request has asked for an explanation.
+        target: The class that explanations are for where requests name none; handlers' own.
         concurrent: Whether `handle` may run in several threads at once on one instance. A class
             says so itself: it is not inherited, since a subclass may keep state.
     """
@@ -55,6 +62,9 @@ class BaseHandler:
     model_yaml_config: Mapping[str, Any] = MappingProxyType({})
     profiler_args: Mapping[str, Any] = MappingProxyType({})
     _context: Any = None
+
+    def __init__(self) -> None:
+        self.profiler_args = {}  # which subclasses write into
 
     @property
     def context(self) -> Any:  # noqa: ANN401 - ours, or that of the server it runs under
@@ -99,6 +109,7 @@ class BaseHandler:
         self.mapping = read_labels(folder)
         self.initialized = True
 
+    @timed
     def preprocess(self, data: list[Row]) -> Any:  # noqa: ANN401 - whatever `inference` takes
         """Turn the rows of a batch into the model's input.
 
@@ -115,6 +126,7 @@ class BaseHandler:
         rows = [_value_of(row) for row in data]
         return torch.stack([torch.as_tensor(row) for row in rows]).to(self.device)
 
+    @timed
     def inference(self, data: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - what the model takes and gives
         """Call the model on *data*, without gradients.
 
@@ -130,6 +142,7 @@ class BaseHandler:
         with torch.inference_mode():
             return self.model(data, *args, **kwargs)
 
+    @timed
     def postprocess(self, data: Any) -> list[Any]:  # noqa: ANN401 - whatever `inference` returned
         """Turn the model's output into one answer a request.
 
@@ -147,15 +160,19 @@ class BaseHandler:
         answers: list[Any] = data.tolist()
         return answers
 
-    def handle(self, data: list[Row], context: "Context") -> list[Any]:
+    def handle(self, data: list[Row], context: "Context") -> Any:  # noqa: ANN401 - see Returns
         """Answer a batch: `preprocess`, `inference`, `postprocess`.
+
+        A request with the header ``explain: True`` is answered by `explain_handle`, one with
+        ``describe: True`` by `describe_handle`, whatever the others of its batch ask for.
 
         Args:
             data: One row a request.
             context: The view of the batch, with its request headers and response status.
 
         Returns:
-            One answer for each request, in order; a rejected request has an error answer.
+            A list with one answer for each request, in order; a rejected request has an error
+            answer. Where `inference` is a generator, a generator of such lists.
         """
         batch = current_batch()
         if batch is None or batch.context is not context:
@@ -163,30 +180,61 @@ class BaseHandler:
         elif len(data) != batch.size:
             return self._handle_part(data, Batch(len(data), context, batch.times, whole=False))
         with handling(batch):
-            return self._handle(data, batch)
+            return answer(self, data, batch)
 
-    def _handle_part(self, data: list[Row], batch: Batch) -> list[Any]:
+    def explain_handle(self, data_preprocess: Any, raw_data: list[Row]) -> list[Any]:  # noqa: ANN401 - whatever `preprocess` returned
+        """Explain the answer to one request, by `get_insights` of a subclass.
+
+        Args:
+            data_preprocess: What `preprocess` made of the request.
+            raw_data: The request's row alone. Its part ``target`` is the number of the class to
+                explain; 0 when there is none.
+
+        Returns:
+            A list with the explanation.
+        """
+        insights = getattr(self, "get_insights", None)
+        if insights is None:
+            raise HandlerContractError(
+                f"{type(self).__name__} cannot explain its answers: give it a method "
+                "get_insights(tensor_data, raw_data, target)",
+                client_message="Prediction failed",
+            )
+        (row,) = raw_data
+        explanations: list[Any] = insights(data_preprocess, _value_of(row), target_in(row))
+        return explanations
+
+    def describe_handle(self) -> Any:  # noqa: ANN401 - what an override says
+        """Describe the model, for a request that asks for it; None says nothing."""
+        return None
+
+    def get_device(self) -> Any:  # noqa: ANN401 - a torch device once initialised
+        """`device`; TorchServe's name for it."""
+        return self.device
+
+    def _handle_part(self, data: list[Row], batch: Batch) -> Any:  # noqa: ANN401 - as `handle`
         """Answer some of a batch's requests: a subclass has divided it."""
         try:
             with handling(batch):
-                return self._handle(data, batch)
+                return answer(self, data, batch)
         except RequestError as error:
             error.index = None  # counted within the part; which part it is, is not known here
             raise
 
-    def _handle(self, data: list[Row], batch: Batch) -> list[Any]:
-        kept = batch.begin()
-        if not kept:
-            return batch.merge([])
-        with batch.times.measure("preprocess"):
-            model_input = self.preprocess([data[row] for row in kept])
-        if not batch.keep_rest():
-            return batch.merge([])
-        with batch.times.measure("inference"):
-            output = self.inference(model_input)
-        with batch.times.measure("postprocess"):
-            answers = self.postprocess(output)
-        return batch.merge(answers) if batch.rejections else answers
+    def _infer_with_profiler(self, data: list[Row]) -> tuple[Any, Any]:
+        """The answers to predictions, made under `torch.profiler`, and its profile."""
+        name = (self.manifest or {}).get("model", {}).get("modelName", "")
+        with profiling(self.profiler_args, name) as profile:
+            answers = predict(self, data, current_batch() or Batch(len(data), self.context))
+        return answers, profile
+
+    def _is_explain(self) -> bool:
+        """Whether the first request asks for an explanation; TorchServe's name for it."""
+        return asks_for(self.context, 0, "explain")
+
+    def _is_describe(self) -> bool:
+        """Whether the first request asks for a description; TorchServe's name for it."""
+        return asks_for(self.context, 0, "describe")
 
     def reject(self, index: int, message: str, *, status: int = 400) -> None:
         """Refuse one request of the batch; the others go on.

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from ts_sdk import routing
+from ts_sdk.environment import OwnEnvironment, share, unshare
 from ts_sdk.module_search import ModuleSearch
 from ts_sdk.routers import Router, routes
 from ts_sdk.running import running_code
@@ -51,7 +52,9 @@ class ArchiveCode:
         self._waiting: dict[int, str] = {}
         self._changed = threading.Condition(threading.RLock())
         self._closed = False
+        self.environment = OwnEnvironment()
         routing.register(self)
+        share()
 
     @property
     def outside_paths(self) -> list[str]:
@@ -60,6 +63,8 @@ class ArchiveCode:
 
     def close(self) -> None:
         """Forget the modules; what still refers to them goes on working but imports no more."""
+        if not self._closed:
+            unshare()
         self._closed = True
         routing.unregister(self)
         self._modules.clear()
@@ -74,7 +79,7 @@ class ArchiveCode:
     def starting(self) -> Iterator[None]:
         """As `running`, in the archive's folder; afterwards cwd and `sys.path` are as before.
 
-        What the code adds to `sys.path` is remembered for this archive alone.
+        What the code adds to `sys.path` or ``os.environ`` is remembered for this archive alone.
         """
         with _starting, self.running():
             cwd, path, entries, names = _cwd(), sys.path, list(sys.path), set(sys.modules)
@@ -84,9 +89,12 @@ class ArchiveCode:
                 ]
             self._search.program_path = tuple(path)
             os.chdir(self.folder)
+            self.environment.reaches_libraries = True
             try:
                 yield
             finally:
+                self.environment.reaches_libraries = False
+                self.environment.take_back_from_libraries()
                 self._search.remember_paths()
                 path[:] = entries
                 sys.path = path

@@ -1,10 +1,11 @@
 """`load`: from an archive to a `Model` that answers."""
 
 import os
+import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from archiver import DEFAULT_LIMITS, Archive, Limits, ModelEntry
 from ts_sdk.blame import explain
@@ -12,7 +13,7 @@ from ts_sdk.cache import ExtractionCache
 from ts_sdk.config import ModelConfig
 from ts_sdk.context import SERVER_VERSION, Context
 from ts_sdk.devices import device_wished, resolve_device
-from ts_sdk.entry_points import EntryPoint, find_handler
+from ts_sdk.entry_points import EntryPoint, enveloped, find_handler
 from ts_sdk.errors import (
     DeviceUnavailableError,
     HandlerLoadError,
@@ -21,24 +22,34 @@ from ts_sdk.errors import (
 )
 from ts_sdk.handler import BaseHandler
 from ts_sdk.imports import ArchiveCode
+from ts_sdk.metrics import Metrics
 from ts_sdk.model import Model, ModelFacts
 from ts_sdk.precision import Precision, set_precision
+from ts_sdk.runtime.awaiting import Loop
+from ts_sdk.runtime.in_process import Behaviour, InProcessRunner
 from ts_sdk.timing import PhaseTimes
 
 if TYPE_CHECKING:
     import torch
 
+Isolation = Literal["archive", "process", "venv"]
+"""How far a handler is kept from the program; see `load`."""
 
-def load(
+
+def load(  # noqa: PLR0913 - options given by name
     path: str | os.PathLike[str],
     *,
     device: "str | torch.device | None" = None,
     precision: str | None = None,
     trust_pickle: bool = False,
+    isolation: Isolation = "archive",
+    envelope: str | None = None,
+    response_timeout_s: float | None = None,
+    startup_timeout_s: float | None = None,
     cache: ExtractionCache | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Model:
-    """Open an archive and start its handler in this process.
+    """Open an archive and start its handler.
 
     An archive contains code, and loading it runs that code: load what you trust.
 
@@ -50,6 +61,17 @@ def load(
         precision: A word of `ts_sdk.Precision`; None takes the config's, else ``float32``.
         trust_pickle: Whether the serialized model may be a pickle of more than weights, which can
             run any code when it is read.
+        isolation: ``archive`` runs the handler in this process, with its modules, environment
+            variables and metrics kept apart. ``process`` gives it a process of its own, whose
+            working directory is the archive's folder, as under TorchServe; one that dies or hangs
+            is started again. ``venv`` does so with the packages of the archive's requirements
+            file, which are installed into an environment of their own, once.
+        envelope: The request envelope: ``body``, ``json``, ``kserve`` or ``kservev2``; None takes
+            the manifest's.
+        response_timeout_s: Seconds that a batch may take, then its process is started again; None
+            takes `responseTimeout` of the config, else 120. In this process nothing is cut off.
+        startup_timeout_s: Seconds that starting the process may take; None takes
+            `startupTimeout` of the config, else 120.
         cache: Where archives are extracted; None takes the user's cache.
         limits: Bounds on what an archive may hold.
 
@@ -62,12 +84,30 @@ def load(
         DeviceUnavailableError: *device* is not there.
         PrecisionError: The model cannot run in *precision*.
     """
-    options = _Options(device, precision, trust_pickle, cache)
+    if isolation not in get_args(Isolation):
+        raise ValueError(
+            f"isolation must be one of {', '.join(get_args(Isolation))}, not {isolation!r}"
+        )
+    options = LoadOptions(
+        None if device is None else str(device),
+        precision,
+        trust_pickle,
+        isolation,
+        envelope,
+        response_timeout_s,
+        startup_timeout_s,
+        cache,
+        limits,
+    )
     times = PhaseTimes()
     with times.measure("open"):
         archive = Archive.open(path, limits=limits)
     with archive, ExitStack() as resources:
         try:
+            if isolation != "archive":
+                from ts_sdk.runtime.process import start_in_process
+
+                return start_in_process(archive, options, times)
             return _start(archive, options, times, resources)
         except LoadError as error:
             error.archive = error.archive or archive.path
@@ -86,29 +126,54 @@ def _what_was_assumed(model: ModelEntry) -> str:
 
 
 @dataclass(frozen=True)
-class _Options:
+class LoadOptions:
     """The caller's wishes; see `load`."""
 
-    device: "str | torch.device | None"
+    device: str | None
     precision: str | None
     trust_pickle: bool
+    isolation: Isolation
+    envelope: str | None
+    response_timeout_s: float | None
+    startup_timeout_s: float | None
     cache: ExtractionCache | None
+    limits: Limits
 
 
-def _start(archive: Archive, options: _Options, times: PhaseTimes, resources: ExitStack) -> Model:
+def _start(
+    archive: Archive, options: LoadOptions, times: PhaseTimes, resources: ExitStack
+) -> Model:
     folder = _folder_of(archive, options.cache, times, resources)
     config = _config_of(archive, folder)
     facts = _facts_of(archive, config, options)
     code = ArchiveCode(folder, keep_bytecode=archive.form != "folder")
     resources.callback(code.close)
+    loop = Loop()
+    resources.callback(loop.close)
     context = _context_for(archive, folder, config, facts, trust_pickle=options.trust_pickle)
     with code.starting():
         with times.measure("import handler"):
             entry = find_handler(code, archive.manifest.model.handler or "base_handler")
         with times.measure("initialize"):
-            _initialize(entry, context, folder)
+            _initialize(entry, context, folder, loop)
         _set_precision(entry, facts)
-    return Model(facts, entry, context, code, times, resources.pop_all())
+        entry = enveloped(entry, options.envelope or archive.manifest.model.envelope)
+    runner = InProcessRunner(
+        Behaviour(facts.name, facts.stateful, _is_concurrent(entry, config)),
+        entry,
+        context,
+        code,
+        times,
+        loop,
+        resources.pop_all(),
+    )
+    return Model(facts, runner, times)
+
+
+def _is_concurrent(entry: EntryPoint, config: ModelConfig) -> bool:
+    """Whether batches may be handled at the same time: the class or the config says so."""
+    says_so = vars(type(entry.handler)).get("concurrent") is True
+    return says_so or config.asynchronous
 
 
 def _folder_of(
@@ -131,7 +196,7 @@ def _config_of(archive: Archive, folder: Path) -> ModelConfig:
     return ModelConfig.read(folder / named) if named else ModelConfig()
 
 
-def _facts_of(archive: Archive, config: ModelConfig, options: _Options) -> ModelFacts:
+def _facts_of(archive: Archive, config: ModelConfig, options: LoadOptions) -> ModelFacts:
     return ModelFacts(
         path=archive.path,
         name=archive.manifest.model.model_name,
@@ -158,8 +223,11 @@ def _context_for(
         facts.batch_size,
         gpu,
         SERVER_VERSION,
+        metrics=Metrics(facts.name),
         model_yaml_config=config.values,
     )
+    # TorchServe's loader does so too: what `initialize` measures is the model's, and no error.
+    context.metrics.set_request_ids(str(uuid.uuid4()))
     # Beyond the old server's facts; `BaseHandler` reads them.
     context.system_properties.update(
         device=str(facts.device), precision=str(facts.precision), trust_pickle=trust_pickle
@@ -167,12 +235,12 @@ def _context_for(
     return context
 
 
-def _initialize(entry: EntryPoint, context: Context, folder: Path) -> None:
+def _initialize(entry: EntryPoint, context: Context, folder: Path, loop: Loop) -> None:
     if isinstance(entry.handler, BaseHandler):
         # Handlers whose own initialize() does not call this one's use its loading methods.
         entry.handler.context = context
     try:
-        entry.initialize(context)
+        loop.result_of(entry.initialize(context))
     except (LoadError, DeviceUnavailableError, PrecisionError):
         raise
     except (Exception, SystemExit) as error:

@@ -1,34 +1,28 @@
 """`Model`: a loaded archive that answers requests in this process."""
 
-import gc
+import queue
 import threading
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from ts_sdk.batch import Batch, handling
-from ts_sdk.blame import explain, phase_of
 from ts_sdk.context import Context
-from ts_sdk.entry_points import EntryPoint
-from ts_sdk.errors import HandlerContractError, ModelClosedError, RequestError
-from ts_sdk.imports import ArchiveCode
-from ts_sdk.outcomes import Outcome, at, copy_of, outcomes_of, raise_first
+from ts_sdk.errors import RequestError
+from ts_sdk.outcomes import Outcome, Reply, at, raise_first
 from ts_sdk.precision import Precision
+from ts_sdk.responses import Response, respond
 from ts_sdk.rows import Request, decode, note_path_sent_as_text
 from ts_sdk.timing import PhaseTimes
 
 if TYPE_CHECKING:
     import torch
 
-_HANDLER_FAILED = 503
-_OUT_OF_MEMORY = 507
-
-_Asked = tuple[str, Request]
-"""A request and its id, which stays the same however often its batch is run."""
+    from ts_sdk.metrics import Metrics
+    from ts_sdk.runtime.runner import Emit, Runner
 
 
 @dataclass(frozen=True)
@@ -61,27 +55,11 @@ class Model:
     the handler's class says ``concurrent = True`` they take turns.
     """
 
-    def __init__(
-        self,
-        facts: ModelFacts,
-        entry: EntryPoint,
-        context: Context,
-        code: ArchiveCode,
-        times: PhaseTimes,
-        resources: ExitStack,
-    ) -> None:
+    def __init__(self, facts: ModelFacts, runner: "Runner", times: PhaseTimes) -> None:
         self._facts = facts
-        self._entry = entry
-        self._context = context
-        self._code = code
+        self._runner = runner
         self._times = times
-        self._resources = resources
         self._closed = False
-        self._turn: AbstractContextManager[Any] = (
-            nullcontext()
-            if vars(type(entry.handler)).get("concurrent") is True
-            else threading.RLock()
-        )
 
     @property
     def path(self) -> Path:
@@ -115,34 +93,53 @@ class Model:
 
     @property
     def handler(self) -> Any:  # noqa: ANN401 - the user's own class
-        """The handler's instance; None when the archive's handler is a module's function."""
-        return self._entry.handler
+        """The handler's instance; None when it is a module's function or in another process."""
+        return self._runner.handler
 
     @property
     def context(self) -> Context:
         """The archive's context, shared by all batches."""
-        return self._context
+        return self._runner.context
+
+    @property
+    def metrics(self) -> "Metrics":
+        """What the handler and the SDK have measured, by the metrics' names."""
+        metrics: Metrics = self.context.metrics
+        return metrics
 
     @property
     def timings(self) -> PhaseTimes:
         """How long the phases of loading and of all predictions took, in milliseconds."""
         return self._times
 
-    def predict(self, given: object) -> Any:  # noqa: ANN401 - what the handler answers
+    def predict(
+        self,
+        given: object = None,
+        *,
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        parts: Mapping[str, object] | None = None,
+    ) -> Any:  # noqa: ANN401 - what the handler answers
         """The answer to one request.
 
         Args:
             given: Bytes (such as a picture), text, a path, a decoded JSON value, or a
-                `ts_sdk.Request` with parts and headers of its own.
+                `ts_sdk.Request`.
+            content_type: What bytes in *given* are, decoded as TorchServe's worker did.
+            headers: Request headers, as `Context.get_request_header` gives them.
+            parts: Part name → value for a multipart request, in place of *given*; a value may be a
+                pair ``(value, content type)``.
 
         Returns:
-            What the handler answers: usually something JSON-serialisable.
+            What the handler answers: usually something JSON-serialisable. Of a streamed answer,
+            the last piece.
 
         Raises:
             RequestError: The request was not answered; the cause is chained.
             ModelClosedError: The model was closed.
         """
-        return self.predict_batch([given], on_error="raise")[0]
+        request = _request(given, content_type, headers, parts)
+        return self.predict_batch([request], on_error="raise")[0]
 
     def predict_batch(
         self, given: Iterable[object], *, on_error: Literal["return", "raise"] = "return"
@@ -166,36 +163,99 @@ class Model:
         """
         if on_error not in ("return", "raise"):
             raise ValueError(f"on_error must be 'return' or 'raise', not {on_error!r}")
-        if isinstance(given, str | bytes | bytearray | memoryview | Mapping) or not isinstance(
-            given, Iterable
-        ):
-            raise TypeError(
-                f"predict_batch() takes a list of requests, not one {type(given).__name__}; "
-                "predict() takes one request"
-            )
-        outcomes: list[Outcome] = [_decoded(index, one) for index, one in enumerate(given)]
-        good = [index for index, one in enumerate(outcomes) if isinstance(one, Request)]
-        answered = self._answer([(str(uuid.uuid4()), outcomes[index]) for index in good])
-        for index, outcome in zip(good, answered, strict=True):
-            if isinstance(outcome, RequestError):
-                note_path_sent_as_text(outcome, outcomes[index])
-            outcomes[index] = at(outcome, index)
+        outcomes = [reply.outcome for reply in self._run(given, "predict")]
         if on_error == "raise":
             raise_first(outcomes)
         return outcomes
 
+    def respond(
+        self,
+        given: object = None,
+        *,
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        parts: Mapping[str, object] | None = None,
+    ) -> Response:
+        """The response to one request, encoded as TorchServe's worker encoded it.
+
+        Args:
+            given: The request, as for `predict`; so are the others.
+            content_type: What bytes in *given* are.
+            headers: Request headers.
+            parts: Part name → value, in place of *given*.
+
+        Returns:
+            Bytes, status and headers. A request that failed has a response too.
+
+        Raises:
+            ModelClosedError: The model was closed.
+        """
+        return self.respond_batch([_request(given, content_type, headers, parts)])[0]
+
+    def respond_batch(self, given: Iterable[object]) -> list[Response]:
+        """The responses to a batch of requests, handled together.
+
+        Args:
+            given: The requests, each as for `predict`.
+
+        Returns:
+            One response a request, in order.
+
+        Raises:
+            ModelClosedError: The model was closed.
+        """
+        pieces: dict[int, list[Reply]] = {}
+        replies = self._run(
+            given, "respond", lambda index, piece: pieces.setdefault(index, []).append(piece)
+        )
+        return [respond(reply, pieces.get(index, ())) for index, reply in enumerate(replies)]
+
+    def stream(
+        self,
+        given: object = None,
+        *,
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        parts: Mapping[str, object] | None = None,
+    ) -> Iterator[Any]:
+        """The pieces of the answer to one request, as the handler sends them.
+
+        The handler goes on when its iterator is left early, and its further pieces are dropped.
+
+        Args:
+            given: The request, as for `predict`; so are the others.
+            content_type: What bytes in *given* are.
+            headers: Request headers.
+            parts: Part name → value, in place of *given*.
+
+        Yields:
+            Each intermediate response, then the last one. A handler that does not stream gives one.
+
+        Raises:
+            RequestError: The request was not answered, or not to its end.
+            ModelClosedError: The model was closed.
+        """
+        request = _request(given, content_type, headers, parts)
+        arrived: queue.SimpleQueue[Reply | BaseException | None] = queue.SimpleQueue()
+
+        def run() -> None:
+            try:
+                (last,) = self._run([request], "stream", lambda _, piece: arrived.put(piece))
+                arrived.put(last)
+            except BaseException as error:  # noqa: BLE001 - it is raised where the stream is read
+                arrived.put(error)
+            arrived.put(None)
+
+        thread = threading.Thread(
+            target=copy_context().run, args=(run,), name="ts_sdk stream", daemon=True
+        )
+        thread.start()
+        return _outcomes_in(arrived)
+
     def close(self) -> None:
         """Let go of the model and of its files; calling it twice does nothing."""
-        with self._turn:
-            if self._closed:
-                return
-            self._closed = True
-            kept_by_module = self._entry.kept_by_module
-            self._entry = EntryPoint(_closed, _closed)
-            self._resources.close()
-            if kept_by_module:
-                # A module and its functions hold each other, and so would the model's memory be.
-                gc.collect()
+        self._closed = True
+        self._runner.close()
 
     def __enter__(self) -> Self:
         return self
@@ -213,60 +273,43 @@ class Model:
         state = "closed" if self._closed else f"{self.device}, {self.precision}"
         return f"<Model {name}, {state}>"
 
-    def _answer(self, requests: Sequence[_Asked]) -> list[Outcome]:
-        """One outcome a request; after an error of the whole batch, its halves are tried."""
-        outcomes: dict[int, Outcome] = {}
-        pending = [list(range(len(requests)))] if requests else []
-        while pending:
-            positions = pending.pop()
-            known, parts = self._attempt([requests[position] for position in positions])
-            outcomes |= {positions[row]: outcome for row, outcome in known.items()}
-            pending += [[positions[row] for row in part] for part in reversed(parts)]
-        return [outcomes[position] for position in range(len(requests))]
+    def _run(self, given: Iterable[object], call: str, emit: "Emit | None" = None) -> list[Reply]:
+        """One reply for each of the requests; those that cannot be read never reach the handler."""
+        if isinstance(given, str | bytes | bytearray | memoryview | Mapping) or not isinstance(
+            given, Iterable
+        ):
+            raise TypeError(
+                f"{call}_batch() takes a list of requests, not one {type(given).__name__}; "
+                f"{call}() takes one request"
+            )
+        decoded = [_decoded(index, one) for index, one in enumerate(given)]
+        good = [index for index, one in enumerate(decoded) if isinstance(one, Request)]
+        asked = [
+            (str(uuid.uuid4()), request) for request in decoded if isinstance(request, Request)
+        ]
+        answered = self._runner.run(asked, _renumbered(emit, good))
+        replies = dict(zip(good, answered, strict=True))
+        for index, one in enumerate(decoded):
+            if isinstance(one, RequestError):
+                replies[index] = Reply.of_error(one)
+            elif isinstance(replies[index].outcome, RequestError):
+                note_path_sent_as_text(replies[index].outcome, one)
+                at(replies[index].outcome, index)
+        return [replies[index] for index in range(len(decoded))]
 
-    def _attempt(self, requests: Sequence[_Asked]) -> tuple[dict[int, Outcome], list[list[int]]]:
-        """The outcomes that are known by row, and the rows to try again, each list as a batch."""
-        rows = list(range(len(requests)))
-        try:
-            return dict(enumerate(self._handle(requests))), []
-        except HandlerContractError as error:
-            return {row: copy_of(error) for row in rows}, []
-        except (Exception, SystemExit) as error:
-            if self._closed:
-                raise
-            if len(rows) == 1 or self._facts.stateful:
-                return {row: self._failure(error) for row in rows}, []
-            culprit = error.index if isinstance(error, RequestError) else None
-            if culprit in rows:
-                return {culprit: self._failure(error)}, [[row for row in rows if row != culprit]]
-            middle = len(rows) // 2
-            return {}, [rows[:middle], rows[middle:]]
 
-    def _handle(self, requests: Sequence[_Asked]) -> list[Outcome]:
-        context = self._context.for_batch(
-            [request.headers for _, request in requests], [number for number, _ in requests]
-        )
-        rows = [dict(request.parts) for _, request in requests]
-        batch = Batch(len(rows), context, self._times)
-        with self._turn:
-            if self._closed:
-                raise ModelClosedError(f"{self.name} is closed: load it again to predict")
-            with self._code.running(), handling(batch), self._times.measure("handle"):
-                answers = self._entry.handle(rows, context)
-        return outcomes_of(answers, batch, context)
-
-    def _failure(self, error: BaseException) -> RequestError:
-        """*error* as what became of one request, with the handler's line."""
-        if isinstance(error, RequestError):
-            return copy_of(error)
-        phase = phase_of(error)
-        failure = RequestError(
-            f"the handler failed{f' in {phase}' if phase else ''}: "
-            f"{explain(error, self._code.folder)}",
-            status=_OUT_OF_MEMORY if _is_out_of_memory(error) else _HANDLER_FAILED,
-        )
-        failure.__cause__ = error
-        return failure
+def _request(
+    given: object,
+    content_type: str | None,
+    headers: Mapping[str, str] | None,
+    parts: Mapping[str, object] | None,
+) -> object:
+    """What `predict` is given, with what belongs to it."""
+    if content_type is None and headers is None and parts is None:
+        return given
+    if isinstance(given, Request):
+        raise TypeError("a Request has its own content types, headers and parts: set them there")
+    return Request.sent(given, content_type=content_type, headers=headers, parts=parts)
 
 
 def _decoded(index: int, given: object) -> Request | RequestError:
@@ -277,11 +320,17 @@ def _decoded(index: int, given: object) -> Request | RequestError:
         return error
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    import torch
+def _renumbered(emit: "Emit | None", positions: Sequence[int]) -> "Emit | None":
+    """*emit* for a runner that was given the requests at *positions* only."""
+    if emit is None:
+        return None
+    return lambda index, piece: emit(positions[index], piece)
 
-    return isinstance(error, MemoryError | torch.OutOfMemoryError)
 
-
-def _closed(*_: object) -> object:
-    raise ModelClosedError("the model is closed")
+def _outcomes_in(arrived: "queue.SimpleQueue[Reply | BaseException | None]") -> Iterator[Any]:
+    while (found := arrived.get()) is not None:
+        if isinstance(found, BaseException):
+            raise found
+        if isinstance(found.outcome, RequestError):
+            raise found.outcome
+        yield found.outcome

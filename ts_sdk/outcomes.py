@@ -1,20 +1,44 @@
 """What becomes of each request of a batch: an answer, or a `RequestError` in its place."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from ts_sdk.batch import Batch, ErrorAnswer, as_list
+from ts_sdk.batch import WRONG_NUMBER, Batch, ErrorAnswer, as_list
 from ts_sdk.context import Context
 from ts_sdk.errors import HandlerContractError, RequestError
 
 Outcome = Any
 """An answer, or the `RequestError` in its place."""
 
+_OK = 200
 _FIRST_ERROR_STATUS = 400
 
 
-def outcomes_of(answers: object, batch: Batch, context: Context) -> list[Outcome]:
-    """The outcomes of *batch*, whose handler returned *answers*.
+@dataclass(frozen=True)
+class Reply:
+    """What becomes of one request, with what the handler said about its response.
+
+    Attributes:
+        outcome: The answer, or the `RequestError` in its place.
+        status: HTTP status.
+        phrase: Reason phrase, empty unless the handler set one.
+        headers: Response headers that the handler set.
+    """
+
+    outcome: Outcome
+    status: int = _OK
+    phrase: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_error(cls, error: RequestError) -> "Reply":
+        """The reply to a request that the handler did not answer."""
+        return cls(error, error.status)
+
+
+def replies_of(answers: object, batch: Batch, context: Context) -> list[Reply]:
+    """The replies to *batch*, whose handler returned *answers*.
 
     Raises:
         HandlerContractError: They are no list with one item for each request.
@@ -24,12 +48,21 @@ def outcomes_of(answers: object, batch: Batch, context: Context) -> list[Outcome
         if not batch.rejections:
             raise HandlerContractError(
                 f"handle() returned {len(listed)} answers for {batch.size} requests; "
-                "return one for each row of data, in order"
+                "return one for each row of data, in order",
+                client_message=WRONG_NUMBER,
             )
         listed = batch.merge(listed, "handle()")
-    return [
-        _outcome(answer, *context.get_response_status(index)) for index, answer in enumerate(listed)
-    ]
+    return [reply_of(answer, index, context) for index, answer in enumerate(listed)]
+
+
+def reply_of(answer: object, index: int, context: Context) -> Reply:
+    """The reply to request *index* of *context*, whose handler answered *answer*."""
+    status, phrase = context.get_response_status(index)
+    status = _OK if status is None else status
+    outcome = _outcome(answer, status, phrase)
+    if isinstance(outcome, RequestError):
+        status = outcome.status
+    return Reply(outcome, status, phrase or "", dict(context.get_response_headers(index)))
 
 
 def _outcome(answer: object, status: int, phrase: str | None) -> Outcome:

@@ -68,7 +68,7 @@ class TestOneBatch:
         assert batch.get_request_header(0, "accept") is None  # case-sensitive, as in TorchServe
         assert batch.get_all_request_header(1) == {}
         assert batch.get_sequence_id(0) == "s1"
-        assert batch.get_sequence_id(1) == ""
+        assert batch.get_sequence_id(1) is None
 
     def test_response_status(self, batch):
         assert batch.get_response_status(0) == (200, None)

@@ -65,3 +65,63 @@ def test_a_file_that_cannot_be_read_is_a_bad_request(tmp_path):
         decode(tmp_path)
     with pytest.raises(RequestError, match="cannot be read"):
         decode(tmp_path / "null\0.jpg")
+
+
+class TestARequestThatWasSent:
+    @pytest.mark.parametrize(
+        ("content", "content_type", "value"),
+        [
+            (b'{"a": 1}', "application/json", {"a": 1}),
+            (b'{"a": 1}', "application/json; charset=utf-8", bytearray(b'{"a": 1}')),
+            (b"{broken", "application/json", bytearray(b"{broken")),
+            (b"\xff", "application/json", bytearray(b"\xff")),
+            ("Käse".encode(), "text/plain", "Käse"),
+            ("Käse".encode(), "text/plain; charset=utf-8", "Käse"),
+            (b"\xff", "text/plain", bytearray(b"\xff")),
+            (b"GIF", "image/gif", bytearray(b"GIF")),
+            (b"", "", bytearray(b"")),
+        ],
+    )
+    def test_is_decoded_as_torchserves_worker_did(self, content, content_type, value):
+        request = Request.sent(content, content_type=content_type)
+        assert request.parts == {"body": value}
+        assert type(request.parts["body"]) is type(value)
+        assert request.all_headers == {"body": {"content-type": content_type}}
+
+    def test_stays_bytes_where_decoding_is_switched_off(self, monkeypatch):
+        monkeypatch.setenv("TS_DECODE_INPUT_REQUEST", "false")
+        assert Request.sent(b"[1]", content_type="application/json").parts["body"] == b"[1]"
+        monkeypatch.setenv("TS_DECODE_INPUT_REQUEST", "true")
+        assert Request.sent(b"[1]", content_type="application/json").parts["body"] == [1]
+
+    def test_has_a_header_for_each_part_beside_its_own(self, tmp_path):
+        picture = tmp_path / "a.png"
+        picture.write_bytes(b"PNG")
+        request = Request.sent(
+            parts={"image": (picture, "image/png"), "prompt": "a cat", "options": {"n": 1}},
+            headers={"X-Trace": "7"},
+        )
+        assert request.parts == {"image": b"PNG", "prompt": "a cat", "options": {"n": 1}}
+        assert request.all_headers == {
+            "image": {"content-type": "image/png"},
+            "prompt": {"content-type": "text/plain"},
+            "options": {"content-type": "application/json"},
+            "X-Trace": "7",
+        }
+
+    def test_of_a_decoded_value_keeps_it_whatever_its_content_type(self):
+        request = Request.sent([1, 2], content_type="application/json")
+        assert request.parts["body"] == [1, 2]
+
+    @pytest.mark.parametrize(
+        ("given", "why"),
+        [
+            ({}, "needs a body or parts"),
+            ({"content_type": "text/plain"}, "needs a body or parts"),
+            ({"body": b"a", "parts": {"b": b"c"}}, "give a body with its content_type, or parts"),
+            ({"parts": {"b": b"c"}, "content_type": "a/b"}, "or parts that have their own"),
+        ],
+    )
+    def test_that_says_two_things_or_nothing_is_refused(self, given, why):
+        with pytest.raises(TypeError, match=why):
+            Request.sent(**given)

@@ -1,0 +1,94 @@
+"""How `BaseHandler.handle` answers a batch: the phases in turn, and what was asked for besides."""
+
+import inspect
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ts_sdk.batch import Batch, as_list
+from ts_sdk.errors import HandlerContractError
+from ts_sdk.profiling import is_switched_on
+from ts_sdk.wishes import DESCRIPTION, wish_of
+
+if TYPE_CHECKING:
+    from ts_sdk.handler import BaseHandler, Row
+
+Answers = Any
+"""A list with one answer a request, or a generator of such lists."""
+
+
+def answer(handler: "BaseHandler", data: "list[Row]", batch: Batch) -> Answers:
+    """The answers to *batch*; the metric HandlerTime says how long they took."""
+    started = time.perf_counter()
+    for position in batch.begin():
+        _answer_wish(handler, data[position], position, batch)
+    rest = batch.keep_rest()
+    answers = _predictions(handler, [data[row] for row in rest], batch) if rest else []
+    metrics = getattr(batch.context, "metrics", None)
+    if metrics is not None:
+        elapsed_ms = round((time.perf_counter() - started) * 1e3, 2)
+        metrics.add_time("HandlerTime", elapsed_ms, None, "ms")
+    if inspect.isgenerator(answers):
+        return (batch.merge(each) for each in answers)
+    return batch.merge(answers) if batch.rejections or batch.answers else answers
+
+
+def predict(handler: "BaseHandler", data: "list[Row]", batch: Batch) -> Answers:
+    """Call `preprocess`, `inference` and `postprocess`, each with what the one before returned."""
+    with batch.times.measure("preprocess"):
+        model_input = handler.preprocess(data)
+    if not batch.keep_rest():
+        return []
+    with batch.times.measure("inference"):
+        output = handler.inference(model_input)
+    if inspect.isgenerator(output) and not _has_own_postprocess(handler):
+        return _postprocess_each(handler, output, batch)
+    with batch.times.measure("postprocess"):
+        return handler.postprocess(output)
+
+
+def _predictions(handler: "BaseHandler", data: "list[Row]", batch: Batch) -> Answers:
+    if not is_switched_on():
+        return predict(handler, data, batch)
+    if handler.manifest is None and batch.context is not None:
+        handler.manifest = batch.context.manifest  # which names the trace's folder
+    answers, _ = handler._infer_with_profiler(data)  # noqa: SLF001 - TorchServe's name, which subclasses override
+    return answers
+
+
+def _answer_wish(handler: "BaseHandler", row: "Row", position: int, batch: Batch) -> None:
+    """Answer the request at *position* if it asks for something else than a prediction."""
+    wish = wish_of(batch.context, position) if batch.whole else None
+    if wish is None:
+        return
+    if wish == DESCRIPTION:
+        batch.answers[position] = handler.describe_handle()
+        return
+    handler.explain = True
+    batch.rows = [position]  # what the phases reject is counted among the rows that they are given
+    with batch.times.measure("explain"):
+        model_input = handler.preprocess([row])
+        if position not in batch.rejections:
+            explained = as_list(handler.explain_handle(model_input, [row]), "explain_handle()")
+            if len(explained) != 1:
+                raise HandlerContractError(
+                    f"explain_handle() returned {len(explained)} explanations for one request; "
+                    "return a list with one"
+                )
+            batch.answers[position] = explained[0]
+    batch.rows = list(range(batch.size))
+
+
+def _has_own_postprocess(handler: "BaseHandler") -> bool:
+    from ts_sdk.handler import BaseHandler
+
+    return getattr(handler.postprocess, "__func__", None) is not BaseHandler.postprocess
+
+
+def _postprocess_each(
+    handler: "BaseHandler", outputs: Iterator[Any], batch: Batch
+) -> Iterator[list[Any]]:
+    for output in outputs:
+        with batch.times.measure("postprocess"):
+            answers = handler.postprocess(output)
+        yield answers
