@@ -15,7 +15,16 @@ SERVER_VERSION = "0.12.0"
 """Release of TorchServe whose contract is kept; handlers read it as ``server_version``."""
 
 _OWN_TO_A_BATCH = frozenset(
-    {"request_ids", "request_processor", "stopping_criteria", "cl_socket", "send_intermediate"}
+    {
+        "cl_socket",
+        "input_names",  # these three are TorchServe's envelope kservev2's
+        "input_parameters",
+        "input_request_id",
+        "request_ids",
+        "request_processor",
+        "send_intermediate",
+        "stopping_criteria",
+    }
 )
 _SEQUENCE_HEADERS = {
     "header_key_sequence_id": ("TS_REQUEST_SEQUENCE_ID", "ts_request_sequence_id"),

@@ -11,6 +11,7 @@ from typing import Any
 from ts_sdk.blame import describe, explain
 from ts_sdk.errors import HandlerLoadError
 from ts_sdk.imports import ArchiveCode
+from ts_sdk.runtime.awaiting import Loop
 
 GROUP = "ts_sdk.handlers"
 """Entry-point group through which packages offer handlers by name."""
@@ -53,8 +54,14 @@ def find_handler(code: ArchiveCode, named: str) -> EntryPoint:
     return _instance(code, _installed(code, member), member)
 
 
-def enveloped(entry: EntryPoint, envelope: str | None) -> EntryPoint:
+def enveloped(entry: EntryPoint, envelope: str | None, code: ArchiveCode, loop: Loop) -> EntryPoint:
     """*entry* behind the request envelope of that name; as it is for None.
+
+    Args:
+        entry: The handler.
+        envelope: A known envelope, or a file of the archive that defines one.
+        code: The archive's modules.
+        loop: Waits for the answers of a handler that is a coroutine, since envelopes are not.
 
     Raises:
         HandlerLoadError: There is no such envelope.
@@ -63,7 +70,10 @@ def enveloped(entry: EntryPoint, envelope: str | None) -> EntryPoint:
         return entry
     from ts_sdk.envelopes import find_envelope
 
-    return replace(entry, handle=find_envelope(envelope)(entry.handle).handle)
+    def handle(data: list[dict[str, Any]], context: Any) -> Any:  # noqa: ANN401 - as handlers have it
+        return loop.result_of(entry.handle(data, context))
+
+    return replace(entry, handle=find_envelope(envelope, code)(handle).handle)
 
 
 def _import(code: ArchiveCode, file: str) -> ModuleType:

@@ -157,7 +157,7 @@ def _start(
         with times.measure("initialize"):
             _initialize(entry, context, folder, loop)
         _set_precision(entry, facts)
-        entry = enveloped(entry, options.envelope or archive.manifest.model.envelope)
+        entry = enveloped(entry, options.envelope or archive.manifest.model.envelope, code, loop)
     runner = InProcessRunner(
         Behaviour(facts.name, facts.stateful, _is_concurrent(entry, config)),
         entry,
