@@ -2,21 +2,18 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
+from default_handlers.parts import described, value_of
 from ts_sdk.errors import RequestError
 
 Input = bytes | Image.Image | torch.Tensor
 """Encoded picture, decoded picture, or a tensor that needs no preparation."""
 
-_USUAL_PARTS = ("data", "body")
-_PARTS_OF_OTHER_MEANING = frozenset({"target"})
-"""Parts that go with a picture: ``target`` names the class that an explanation is wanted for."""
 _EXPECTED = (
     "expected a picture's bytes, the same as base64 text, or nested lists of numbers (a tensor)"
 )
@@ -36,7 +33,7 @@ def input_of(row: Any) -> Input:  # noqa: ANN401 - a row holds what was sent
     Raises:
         RequestError: The row has no such part, or its value is of no kind that is understood.
     """
-    value = _part_of(row) if isinstance(row, Mapping) else row
+    value = value_of(row, _EXPECTED)
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
     if isinstance(value, str):
@@ -45,18 +42,7 @@ def input_of(row: Any) -> Input:  # noqa: ANN401 - a row holds what was sent
         return value
     if isinstance(value, list | tuple | np.ndarray | torch.Tensor):
         return _tensor_of(value)
-    raise RequestError(f"{_EXPECTED}, got {_described(value)}")
-
-
-def _part_of(row: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a row holds what was sent
-    for part in _USUAL_PARTS:
-        if row.get(part) is not None:
-            return row[part]
-    others = [part for part in row if part not in _PARTS_OF_OTHER_MEANING.union(_USUAL_PARTS)]
-    if len(others) == 1:
-        return row[others[0]]
-    got = f"the parts {', '.join(sorted(others))}" if others else "a request without content"
-    raise RequestError(f"{_EXPECTED} in a part named data or body, got {got}")
+    raise RequestError(f"{_EXPECTED}, got {described(value)}")
 
 
 def _bytes_of_text(text: str) -> bytes:
@@ -91,9 +77,3 @@ def _tensor_of(value: Any) -> torch.Tensor:  # noqa: ANN401 - lists of lists of 
     if not np.isfinite(floats).all():
         raise RequestError("the tensor holds NaN, infinity or numbers that float32 cannot hold")
     return torch.from_numpy(floats)
-
-
-def _described(value: object) -> str:
-    if isinstance(value, Mapping):
-        return f"a JSON object with the keys {', '.join(map(repr, list(value)[:5]))}"
-    return f"{value!r:.60}" if isinstance(value, int | float) else f"a {type(value).__name__}"

@@ -1,9 +1,9 @@
-"""`ImagePreset`: how a picture becomes the input of a model, as one value with units."""
+"""How a picture becomes the input of a model, as one value with units."""
 
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import Protocol, get_args
 
 import torch
 
@@ -14,6 +14,22 @@ INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
 
 _CHANNELS = 3
 _WHITE = 255.0
+
+
+class Preset(Protocol):
+    """How the pictures of a batch are prepared, in two steps."""
+
+    @property
+    def resize_px(self) -> int | None:
+        """The shorter side after resizing, in pixels; None where pictures keep their size."""
+
+    def crop(self, picture: Picture) -> torch.Tensor:
+        """The pixels that the model will see, ``(H, W, 3)`` uint8."""
+
+    def normalise(
+        self, crops: Sequence[torch.Tensor], device: torch.device
+    ) -> torch.Tensor | list[torch.Tensor]:
+        """What the model is given, in the order of *crops*, on *device*."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +112,48 @@ class ImagePreset:
         return left, top, left + self.crop_px, top + self.crop_px
 
 
+@dataclass(frozen=True)
+class WholePicture:
+    """Scale to 0…1 and leave size and colours as they are: what object detectors are given.
+
+    The same as `ToTensor` of torchvision on a Pillow image.
+    """
+
+    @property
+    def resize_px(self) -> None:
+        """None: pictures keep their size."""
+        return
+
+    def crop(self, picture: Picture) -> torch.Tensor:
+        """All pixels of *picture*, ``(H, W, 3)`` uint8."""
+        return picture.pixels()
+
+    def normalise(
+        self, crops: Sequence[torch.Tensor], device: torch.device
+    ) -> torch.Tensor | list[torch.Tensor]:
+        """Make a model's input of what `crop` returned.
+
+        Args:
+            crops: The pictures of a batch, each ``(H, W, 3)`` uint8.
+            device: Where the arithmetic is done: the pictures travel there as bytes.
+
+        Returns:
+            The batch, ``(B, 3, H, W)`` float32 on *device*; of pictures that differ in size a list
+            of ``(3, H, W)``.
+        """
+        whole = torch.contiguous_format
+        pictures = [
+            crop.to(device).permute(2, 0, 1).to(torch.float32, memory_format=whole)
+            for crop in crops
+        ]
+        return stacked([picture.div_(_WHITE) for picture in pictures])
+
+
+def stacked(tensors: list[torch.Tensor]) -> torch.Tensor | list[torch.Tensor]:
+    """One tensor ``(B, …)`` of *tensors*; themselves where they differ in shape."""
+    return torch.stack(tensors) if len({each.shape for each in tensors}) == 1 else tensors
+
+
 @functools.lru_cache(maxsize=64)
 def _factor_and_shift(
     mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
@@ -108,3 +166,6 @@ def _factor_and_shift(
 
 IMAGENET = ImagePreset()
 """What the ImageNet classifiers of torchvision, and TorchServe's handler, were made for."""
+
+WHOLE_PICTURE = WholePicture()
+"""What the object detectors of torchvision, and TorchServe's handler, were made for."""

@@ -14,6 +14,7 @@ Triple = tuple[float, float, float]
 _logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
+_WHOLE = "a whole number of at least 1"
 _CLOSE = 0.75
 """How alike two names must be, of 1, for one to pass as a misspelling of the other."""
 
@@ -35,12 +36,19 @@ class Settings:
         self._known: list[str] = []
         self._problems: list[str] = []
 
-    def whole(self, name: str, default: int) -> int:
+    def whole(self, name: str, default: _T) -> int | _T:
         """A whole number of at least 1."""
         value = self._value(name, default)
         if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
             return value
-        return self._wrong(name, "a whole number of at least 1", default)
+        return default if value is default else self._wrong(name, _WHOLE, default)
+
+    def fraction(self, name: str, default: float) -> float:
+        """A number from 0 to 1."""
+        value = self._value(name, default)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+            return float(value)
+        return default if value is default else self._wrong(name, "a number from 0 to 1", default)
 
     def switch(self, name: str, *, default: bool) -> bool:
         """True or false."""
@@ -85,7 +93,7 @@ class Settings:
         """
         for name in self._section:
             near = difflib.get_close_matches(str(name), self._known, n=1, cutoff=_CLOSE)
-            if near and name not in self._known:
+            if near and name not in self._known and not _has_more_words(str(name), near[0]):
                 self._problems.append(f"{name} is not a setting; did you mean {near[0]}?")
         # Only a warning: a subclass may read the whole file and mean what it says.
         misplaced = [name for name in self._known if name in self._beside]
@@ -111,3 +119,8 @@ class Settings:
 
 def _is_finite_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _has_more_words(name: str, known: str) -> bool:
+    """Whether *name* is *known* and a word more, as ``iou_threshold`` is to ``threshold``."""
+    return name.startswith(f"{known}_") or name.endswith(f"_{known}")

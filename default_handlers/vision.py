@@ -1,7 +1,7 @@
 """`VisionHandler`: from pictures in requests to a batch; what the vision handlers share."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 from PIL import Image
@@ -9,15 +9,17 @@ from PIL import Image
 from default_handlers.colours import as_rgb
 from default_handlers.decoding import MAX_PIXELS, as_picture, decode, decode_as_stored
 from default_handlers.inputs import input_of
-from default_handlers.presets import IMAGENET, INTERPOLATIONS, ImagePreset
+from default_handlers.presets import IMAGENET, INTERPOLATIONS, ImagePreset, Preset, stacked
 from default_handlers.settings import Settings
 from ts_sdk.errors import HandlerContractError, RequestError
 from ts_sdk.handler import BaseHandler, Row
+from ts_sdk.timing import timed
 
 if TYPE_CHECKING:
     from ts_sdk.context import Context
 
 _PRESET_SETTINGS = ("resize", "crop", "mean", "std", "interpolation", "fast_decode")
+_PICTURE_DIMENSIONS = 3
 _SIMPLE_MODES = frozenset({"1", "L", "RGB", "I", "F"})
 
 
@@ -44,9 +46,12 @@ class VisionHandler(BaseHandler):
         fast_decode: Whether JPEGs are decoded at the scale that is needed: faster, and not quite
             the same pixels.
         max_pixels: Most pixels that a picture may have, None for any number.
+        takes_pictures_only: Whether a tensor must have the dimensions of a picture, ``(C, H, W)``.
     """
 
-    preset: ImagePreset = IMAGENET
+    takes_pictures_only: ClassVar[bool] = False
+
+    preset: Preset = IMAGENET
     fast_decode: bool = False
     max_pixels: int | None = MAX_PIXELS
 
@@ -63,13 +68,20 @@ class VisionHandler(BaseHandler):
 
     def read_settings(self, settings: Settings) -> None:
         """Take over what the archive's settings say; subclasses read theirs after these."""
+        preset = self.preset
         given = settings.given(_PRESET_SETTINGS)
         if given and self._has_own_processing:
             settings.problem(
                 f"{', '.join(given)} would have no effect, since {type(self).__name__}."
                 "image_processing prepares the pictures"
             )
-        self.preset = _preset_from(settings, self.preset)
+        elif given and preset.resize_px is None:
+            settings.problem(
+                f"{', '.join(given)} would have no effect, since {type(self).__name__} gives the "
+                "model each picture in its own size, scaled to 0…1"
+            )
+        if isinstance(preset, ImagePreset):
+            self.preset = _preset_from(settings, preset)
         self.fast_decode = settings.switch("fast_decode", default=self.fast_decode)
         limited = self.context.system_properties.get("limit_max_image_pixels", True)
         max_pixels = settings.whole("max_pixels", self.max_pixels or MAX_PIXELS)
@@ -85,10 +97,10 @@ class VisionHandler(BaseHandler):
         Returns:
             The model's input for this picture, such as ``(3, 224, 224)`` float32.
         """
-        return self.preset.normalise(
-            [self.preset.crop(as_picture(image))], torch.device("cpu")
-        ).squeeze(0)
+        crop = self.preset.crop(as_picture(image))
+        return self.preset.normalise([crop], torch.device("cpu"))[0]
 
+    @timed
     def preprocess(self, data: list[Row]) -> torch.Tensor | list[torch.Tensor]:
         """Decode and prepare the pictures of a batch.
 
@@ -97,7 +109,7 @@ class VisionHandler(BaseHandler):
 
         Returns:
             The batch ``(B, 3, H, W)`` on `device`, without the rows that were rejected; a list of
-            tensors when they differ in shape, as nested lists may.
+            tensors when they differ in shape.
         """
         prepared = []
         for index, row in enumerate(data):
@@ -124,6 +136,11 @@ class VisionHandler(BaseHandler):
     def _prepare(self, row: Row) -> _Prepared:
         given = input_of(row)
         if isinstance(given, torch.Tensor):
+            if self.takes_pictures_only and given.ndim != _PICTURE_DIMENSIONS:
+                raise RequestError(
+                    "expected nested lists of channels, rows and numbers (a tensor of shape "
+                    f"(3, height, width)), got a tensor of shape {tuple(given.shape)}"
+                )
             return _Prepared(given, is_crop=False)
         if self._has_own_processing:
             return _Prepared(self._processed(given), is_crop=False)
@@ -163,9 +180,9 @@ class VisionHandler(BaseHandler):
         if len(crops) == len(prepared):
             return normalised
         of_crops = iter(normalised)
-        rows = [next(of_crops) if row.is_crop else row.tensor.to(self.device) for row in prepared]
-        same_shape = len({row.shape for row in rows}) == 1
-        return torch.stack(rows) if same_shape else rows
+        return stacked(
+            [next(of_crops) if row.is_crop else row.tensor.to(self.device) for row in prepared]
+        )
 
 
 def _preset_from(settings: Settings, preset: ImagePreset) -> ImagePreset:

@@ -11,6 +11,21 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 PACKAGES = ("archiver", "ts_sdk", "default_handlers")
+HANDLERS = {
+    "image_classifier": "ImageClassifier",
+    "image_segmenter": "ImageSegmenter",
+    "object_detector": "ObjectDetector",
+    "text_classifier": "TextClassifier",
+}
+STAND_INS = {
+    "handler_utils.text_utils": "torchserve_text",
+    "torch_handler.contractions": "torchserve_text",
+    "torch_handler.densenet_handler": "densenet",
+    "torch_handler.text_handler": "text",
+    "torch_handler.vision_handler": "vision",
+    **{f"torch_handler.{name}": name for name in HANDLERS},
+}
+"""Modules of TorchServe, and ours in their place."""
 
 
 @pytest.fixture(scope="session")
@@ -49,9 +64,14 @@ def test_names_its_commands_and_its_handlers(installed):
     assert points == {
         ("console_scripts", "mar"): "ts_sdk.cli:main",
         ("console_scripts", "mar-pack"): "archiver.cli:main",
-        ("ts_sdk.handlers", "image_classifier"): (
-            "default_handlers.image_classifier:ImageClassifier"
-        ),
+        **{
+            ("ts_sdk.handlers", name): f"default_handlers.{name}:{class_name}"
+            for name, class_name in HANDLERS.items()
+        },
+        **{
+            ("ts_sdk.torchserve", f"ts.{name}"): f"default_handlers.{module}"
+            for name, module in STAND_INS.items()
+        },
     }
     assert distribution.metadata["Requires-Python"] == ">=3.11"
     assert distribution.metadata["License-Expression"] == "Apache-2.0"

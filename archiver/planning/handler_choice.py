@@ -25,8 +25,6 @@ SPECIAL_HANDLERS = {
     "trt_llm_handler": "TensorRT-LLM and an NVIDIA GPU",
     "vllm_handler": "vLLM and a GPU that it supports",
 }
-# These exist under TorchServe; the SDK brings them with a later release.
-_NOT_YET_HERE = ("image_segmenter", "object_detector", "text_classifier")
 _LSP_BUILT_IN = ("BaseHandler", "TorchScriptHandler")
 
 
@@ -66,8 +64,7 @@ def choose_handler(text: str, runtime: Runtime) -> HandlerChoice:
         problem = "the handler is empty: give the name of a built-in one, or a file"
         return HandlerChoice(text, problem=problem)
     if text in (_LSP_BUILT_IN if runtime == "LSP" else BUILT_IN_HANDLERS):
-        note = f"{text} runs under TorchServe only: this release of ts-sdk does not have it yet"
-        return HandlerChoice(text, note=note if text in _NOT_YET_HERE else None)
+        return HandlerChoice(text)
     if text in SPECIAL_HANDLERS:
         note = f"{text} comes with TorchServe only, and needs {SPECIAL_HANDLERS[text]} to run"
         return HandlerChoice(text, note=note)

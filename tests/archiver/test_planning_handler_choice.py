@@ -21,20 +21,11 @@ def handlers(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", BUILT_IN_HANDLERS)
-def test_a_built_in_handler_has_no_file(name):
+def test_a_built_in_handler_has_no_file_and_needs_no_note(name):
     choice = choose_handler(name, "python")
     assert choice.is_built_in
     assert choice.manifest_name == name
-
-
-@pytest.mark.parametrize("name", ["base_handler", "image_classifier"])
-def test_a_handler_that_this_release_has_needs_no_note(name):
-    assert choose_handler(name, "python").note is None
-
-
-@pytest.mark.parametrize("name", ["image_segmenter", "object_detector", "text_classifier"])
-def test_a_handler_that_only_torchserve_has_is_accepted_with_a_note(name):
-    assert "runs under TorchServe only" in choose_handler(name, "python").note
+    assert choice.note is None
 
 
 @pytest.mark.parametrize("name", SPECIAL_HANDLERS)

@@ -2,6 +2,8 @@
 
 import json
 import math
+import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,30 @@ def _one_thread():
     torch.set_num_threads(threads)
 
 
+@contextmanager
+def torchscript_unwarned():
+    """torch's own warning that TorchScript is deprecated is no finding here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def save_scripted(module, path):
+    with torchscript_unwarned():
+        torch.jit.save(module, path)
+
+
+@pytest.fixture
+def scripted():
+    """Script a module, without a warning."""
+
+    def scripted(module):
+        with torchscript_unwarned():
+            return torch.jit.script(module)
+
+    return scripted
+
+
 @pytest.fixture
 def start(tmp_path):
     """Start a handler on a folder, as `ts_sdk.load` does with an archive's."""
@@ -44,15 +70,22 @@ def start(tmp_path):
         model=MEAN_COLOUR,
         settings=None,
         names=None,
+        vocabulary=None,
         limit_max_image_pixels=True,
     ):
-        (tmp_path / "model.py").write_text(model)
+        scripted = isinstance(model, torch.jit.ScriptModule)
+        if scripted:
+            save_scripted(model, tmp_path / "model.pt")
+        else:
+            (tmp_path / "model.py").write_text(model)
         if names is not None:
             (tmp_path / "index_to_name.json").write_text(json.dumps(names))
+        if vocabulary is not None:
+            torch.save(vocabulary, tmp_path / "source_vocab.pt")
         context = Context(
             "colours",
             str(tmp_path),
-            {"model": {"modelFile": "model.py"}},
+            {"model": {"serializedFile": "model.pt"} if scripted else {"modelFile": "model.py"}},
             8,
             None,
             "0.12.0",

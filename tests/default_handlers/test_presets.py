@@ -6,14 +6,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from picture_corpus import encoded, quartered
-from PIL import Image
+from picture_corpus import encoded, exif, quartered
+from PIL import Image, ImageOps
 from torch import nn
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
 from default_handlers.decoding import as_picture, decode
-from default_handlers.presets import IMAGENET, ImagePreset
+from default_handlers.presets import IMAGENET, WHOLE_PICTURE, ImagePreset
 
 CPU = torch.device("cpu")
 
@@ -127,3 +127,21 @@ def test_a_batch_made_in_inference_mode_does_no_harm_to_later_ones():
 def test_a_preset_that_makes_no_sense_is_refused(values, words):
     with pytest.raises(ValueError, match=words):
         ImagePreset(**values)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_whole_picture_is_what_torchvision_makes_of_it(orientation):
+    data = encoded(quartered(), "PNG", exif=exif(orientation))
+    with Image.open(io.BytesIO(data)) as image:
+        expected = transforms.functional.to_tensor(ImageOps.exif_transpose(image))
+    assert torch.equal(prepared(WHOLE_PICTURE, data)[0], expected)
+
+
+def test_whole_pictures_of_one_size_are_a_batch_and_others_a_list():
+    crops = [torch.full((4, 5, 3), level, dtype=torch.uint8) for level in (0, 255)]
+    batch = WHOLE_PICTURE.normalise(crops, CPU)
+    assert batch.shape == (2, 3, 4, 5)
+    assert batch[:, 0, 0, 0].tolist() == [0, 1]
+    mixed = WHOLE_PICTURE.normalise([*crops, crops[0][:2]], CPU)
+    assert [each.shape for each in mixed] == [(3, 4, 5), (3, 4, 5), (3, 2, 5)]
+    assert WHOLE_PICTURE.normalise([], CPU) == []

@@ -52,6 +52,30 @@ def test_a_wrong_value_is_refused_with_what_was_wanted(name, value, wanted):
         read({name: value})
 
 
+@pytest.mark.parametrize("value", [0, 0.25, 1, 1.0])
+def test_a_fraction_is_a_number_from_0_to_1(value):
+    settings = Settings({"threshold": value})
+    assert settings.fraction("threshold", 0.5) == value
+    settings.check()
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, 50, float("nan"), True, "0.5", None, [0.5]])
+def test_anything_else_is_no_fraction(value):
+    settings = Settings({"threshold": value})
+    assert settings.fraction("threshold", 0.5) == 0.5
+    with pytest.raises(ConfigError, match="threshold must be a number from 0 to 1, not "):
+        settings.check()
+
+
+@pytest.mark.parametrize(
+    ("section", "value"), [({}, None), ({"topk": None}, None), ({"topk": 2}, 2)]
+)
+def test_a_number_without_a_default_may_be_none(section, value):
+    settings = Settings(section)
+    assert settings.whole("topk", None) == value
+    settings.check()
+
+
 @pytest.mark.parametrize(
     ("misspelt", "meant"),
     [("top_k", "topk"), ("fastdecode", "fast_decode"), ("interpolaton", "interpolation")],
@@ -61,9 +85,18 @@ def test_a_misspelt_name_is_refused_with_the_right_one(misspelt, meant):
         read({misspelt: 1})
 
 
-@pytest.mark.parametrize("name", ["model_path", "profile", "tokenizer", "max_length", 7])
+@pytest.mark.parametrize(
+    "name", ["model_path", "profile", "tokenizer", "max_length", "my_topk", "mean_of_both", 7]
+)
 def test_a_name_of_the_users_own_is_left_alone(name):
     assert read({name: object()})
+
+
+@pytest.mark.parametrize("name", ["iou_threshold", "nms_threshold", "score_threshold"])
+def test_a_name_with_a_word_more_is_no_misspelling(name):
+    settings = Settings({name: 0.3})
+    assert settings.fraction("threshold", 0.5) == 0.5
+    settings.check()
 
 
 def test_all_problems_are_raised_at_once():

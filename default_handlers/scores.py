@@ -1,0 +1,84 @@
+"""What classifiers and segmenters answer: scores of classes, and what these stand for."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from ts_sdk.errors import HandlerContractError
+from ts_sdk.handler import BaseHandler
+
+_SERVER_ERROR = 500
+
+
+def class_probabilities(output: Any) -> torch.Tensor:  # noqa: ANN401 - whatever the model answers
+    """The probabilities of the classes, from a classifier's output.
+
+    Args:
+        output: Scores ``(B, K)`` or ``(B, K, 1, …)``; or a tuple whose first element, or a dict or
+            an object whose ``logits``, they are.
+
+    Returns:
+        The softmax, ``(B, K)`` float32; for K = 1 the sigmoid and its complement, ``(B, 2)``.
+
+    Raises:
+        HandlerContractError: There are no such scores.
+    """
+    scores = tensor_in(output, ("logits",))
+    if scores is not None and scores.ndim > 1 and scores.shape[1] > 0:
+        flat = scores.flatten(1)
+        if flat.shape[1] == scores.shape[1]:
+            return probabilities(flat)
+    raise HandlerContractError(
+        "a classifier needs a model that answers scores (B, classes), a tuple that starts with "
+        f"them or a dict with them as 'logits'; it answered {described(output)}"
+    )
+
+
+def probabilities(scores: torch.Tensor) -> torch.Tensor:
+    """The softmax over the classes.
+
+    Args:
+        scores: ``(B, K, …)``; K = 1 is taken for the score of class 1 against class 0.
+
+    Returns:
+        ``(B, K, …)`` float32; for K = 1 the sigmoid's complement and the sigmoid, ``(B, 2, …)``.
+    """
+    scores = scores.to(torch.float32)
+    if scores.shape[1] == 1:
+        return torch.sigmoid(torch.cat([-scores, scores], dim=1))
+    return torch.softmax(scores, dim=1)
+
+
+def tensor_in(output: Any, names: Sequence[str]) -> torch.Tensor | None:  # noqa: ANN401 - as above
+    """The tensor that *output* is, starts with, or has under the first of *names* that is there."""
+    found = output
+    if isinstance(output, Mapping):
+        found = next((output[name] for name in names if name in output), None)
+    elif isinstance(output, list | tuple):
+        found = output[0] if output else None
+    elif not isinstance(output, torch.Tensor):
+        found = next((getattr(output, name) for name in names if hasattr(output, name)), None)
+    return found if isinstance(found, torch.Tensor) else None
+
+
+def reject_without_numbers(handler: BaseHandler, values: Iterable[torch.Tensor]) -> None:
+    """Reject the requests for which *values*, one tensor a request, hold NaN or infinity."""
+    for index, value in enumerate(values):
+        if not value.isfinite().all():
+            handler.reject(
+                index,
+                "the model's scores for this input are NaN or infinite",
+                status=_SERVER_ERROR,
+            )
+
+
+def described(output: object) -> str:
+    """What a model answered, for saying that something else was expected."""
+    if isinstance(output, torch.Tensor):
+        return f"a tensor of shape {tuple(output.shape)}"
+    if isinstance(output, Mapping):
+        return f"a dict with the keys {', '.join(map(repr, output))}"
+    if isinstance(output, list | tuple) and output:
+        return f"a {type(output).__name__} that starts with {described(output[0])}"
+    return f"a {type(output).__name__}"
