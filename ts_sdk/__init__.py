@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ts_sdk.handler import BaseHandler
     from ts_sdk.loader import load
     from ts_sdk.metrics import Metrics
+    from ts_sdk.micro_batching import MicroBatching
     from ts_sdk.model import Model
     from ts_sdk.precision import Precision
     from ts_sdk.responses import Response
@@ -45,6 +46,7 @@ __all__ = [
     "HandlerLoadError",
     "LoadError",
     "Metrics",
+    "MicroBatching",
     "Model",
     "ModelClosedError",
     "ModelFormatError",
@@ -68,6 +70,7 @@ _HOMES = {
     "Context": "context",
     "ExtractionCache": "cache",
     "Metrics": "metrics",
+    "MicroBatching": "micro_batching",
     "Model": "model",
     "PhaseTime": "timing",
     "PhaseTimes": "timing",

@@ -91,7 +91,7 @@ def _advice(error: BaseException, folder: Path) -> str:
 
 def _advice_on_module(top: str, folder: Path) -> str:
     if top == "ts":
-        return "; write 'from ts_sdk import BaseHandler' in place of TorchServe's own modules"
+        return ""  # the error says itself what became of TorchServe's module
     if (folder / top).exists() or (folder / f"{top}.py").exists():
         return ""
     return (

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ts_sdk.batch import current_batch
 from ts_sdk.errors import HandlerContractError
 
 SERVER_VERSION = "0.12.0"
@@ -26,6 +27,9 @@ _OWN_TO_A_BATCH = frozenset(
         "stopping_criteria",
     }
 )
+_SLOTS = frozenset({"_shared", "_own", "_is_running"})
+"""What a view consists of, and `copy` looks for before it is there."""
+
 _SEQUENCE_HEADERS = {
     "header_key_sequence_id": ("TS_REQUEST_SEQUENCE_ID", "ts_request_sequence_id"),
     "header_key_sequence_start": ("TS_REQUEST_SEQUENCE_START", "ts_request_sequence_start"),
@@ -105,6 +109,11 @@ class Context:
         model_yaml_config: `model-config.yaml` as a dict.
     """
 
+    request_ids: Any
+    request_processor: Any
+    stopping_criteria: Any
+    cl_socket: Any
+    send_intermediate: Callable[[Sequence[object]], None]
     model_name: str
     header_key_sequence_id: str
     header_key_sequence_start: str
@@ -142,7 +151,8 @@ class Context:
             **{name: os.environ.get(*named) for name, named in _SEQUENCE_HEADERS.items()},
         }
         object.__setattr__(self, "_shared", shared)
-        self._start_batch({}, [RequestProcessor({})])
+        object.__setattr__(self, "_own", _batch_state({}, [RequestProcessor({})]))
+        object.__setattr__(self, "_is_running", False)
 
     def for_batch(self, headers: Sequence[Mapping[str, Any]], ids: Sequence[str]) -> "Context":
         """A view for one batch: the same archive, requests of its own.
@@ -152,37 +162,52 @@ class Context:
             ids: The request ids, one a request.
         """
         view: Context = object.__new__(type(self))
+        processors = [RequestProcessor(header) for header in headers]
         object.__setattr__(view, "_shared", self._shared)
-        view._start_batch(dict(enumerate(ids)), [RequestProcessor(header) for header in headers])
+        object.__setattr__(view, "_own", _batch_state(dict(enumerate(ids)), processors))
+        object.__setattr__(view, "_is_running", True)
         return view
 
-    def _start_batch(self, ids: dict[int, str], processors: list[RequestProcessor]) -> None:
-        self.request_ids = ids
-        self.request_processor = processors
-        self.stopping_criteria: Any = None
-        self.cl_socket: Any = None
-        self.send_intermediate: Callable[[Sequence[object]], None] = _drop
+    def finish(self) -> None:
+        """The batch of this view is answered.
+
+        A handler that has kept the view, or the archive's context, and asks it later is told of the
+        batch that it handles then: TorchServe has one context for all batches.
+        """
+        object.__setattr__(self, "_is_running", False)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - handlers keep what they like here
         # Only reached for what the view itself does not have.
-        if name == "_shared":
+        if name in _SLOTS:
             raise AttributeError(name)
         try:
-            return self._shared[name]
+            return (self._of_batch() if name in _OWN_TO_A_BATCH else self._shared)[name]
         except KeyError:
             raise AttributeError(f"this context has no attribute {name!r}") from None
 
     def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401 - as above
-        if name in _OWN_TO_A_BATCH or isinstance(getattr(type(self), name, None), property):
+        if isinstance(getattr(type(self), name, None), property):
             object.__setattr__(self, name, value)
+        elif name in _OWN_TO_A_BATCH:
+            self._of_batch()[name] = value
         else:
             self._shared[name] = value
 
     def __delattr__(self, name: str) -> None:
-        if name in _OWN_TO_A_BATCH:
-            object.__delattr__(self, name)
-        elif self._shared.pop(name, self) is self:
+        kept = self._of_batch() if name in _OWN_TO_A_BATCH else self._shared
+        if kept.pop(name, self) is self:
             raise AttributeError(f"this context has no attribute {name!r}")
+
+    def _of_batch(self) -> dict[str, Any]:
+        """What belongs to the batch: this view's, or, when that is answered, the running one's."""
+        own: dict[str, Any] = self._own
+        if self._is_running:
+            return own
+        batch = current_batch()
+        running = batch.context if batch is not None else None
+        if isinstance(running, Context) and running._shared is self._shared:  # noqa: SLF001 - of the same class
+            own = running._own  # noqa: SLF001 - as above
+        return own
 
     @property
     def system_properties(self) -> dict[str, Any]:
@@ -246,11 +271,22 @@ class Context:
         except IndexError:
             raise HandlerContractError(
                 f"the handler asked the context for request {idx}, but the batch has "
-                f"{len(self.request_processor)}: count requests from 0"
+                f"{len(self.request_processor)}: count requests from 0",
+                client_message="Prediction failed",
             ) from None
 
     def __repr__(self) -> str:
         return f"<Context of {self.model_name!r}, {len(self.request_processor)} requests>"
+
+
+def _batch_state(ids: dict[int, str], processors: list[RequestProcessor]) -> dict[str, Any]:
+    return {
+        "request_ids": ids,
+        "request_processor": processors,
+        "stopping_criteria": None,
+        "cl_socket": None,
+        "send_intermediate": _drop,
+    }
 
 
 def _drop(answers: Sequence[object]) -> None:

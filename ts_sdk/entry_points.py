@@ -3,6 +3,7 @@
 import difflib
 import importlib.metadata
 import inspect
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -17,6 +18,7 @@ GROUP = "ts_sdk.handlers"
 """Entry-point group through which packages offer handlers by name."""
 
 _BASE = "base_handler"
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,16 @@ def _in_module(code: ArchiveCode, module: ModuleType, file: str, attribute: str)
     if callable(found):
         return _functions(code, module, found, file)
     if attribute not in ("", "handle"):  # TorchServe takes the class when there is no function
-        raise HandlerLoadError(
+        missing = (
             f"{file} defines no function or class {attribute!r}"
-            f"{_suggestion(attribute, vars(module))}",
-            phase="find handler",
+            f"{_suggestion(attribute, vars(module))}"
         )
+        try:
+            chosen = _the_class(module, file)
+        except HandlerLoadError as error:
+            raise HandlerLoadError(missing, phase="find handler") from error
+        _logger.warning("%s; its class %s is the handler", missing, chosen.__name__)
+        return _instance(code, chosen, file)
     return _instance(code, _the_class(module, file), file)
 
 
@@ -130,10 +137,8 @@ def _instance(code: ArchiveCode, handler_class: type, file: str) -> EntryPoint:
             phase="build handler",
         )
 
-    def handle(data: list[dict[str, Any]], context: Any) -> Any:  # noqa: ANN401 - as handlers have it
-        return handler.handle(data, context)  # looked up late: a handler may replace its own
-
-    return EntryPoint(handler.initialize, handle, handler)
+    # As TorchServe does, before `initialize`: one that is replaced there stays without effect.
+    return EntryPoint(handler.initialize, handler.handle, handler)
 
 
 def _built(code: ArchiveCode, handler_class: type, file: str) -> Any:  # noqa: ANN401 - the user's own class
@@ -184,6 +189,9 @@ def _the_class(module: ModuleType, file: str) -> type:
                 f"such as --handler {file}:{leaves[0].__name__}",
                 phase="find handler",
             )
+    of_module = [cls for cls in classes if cls.__module__ == module.__name__]
+    if len(of_module) == 1 and not able and hasattr(of_module[0], "initialize"):
+        return of_module[0]  # which may get its handle when it is built
     raise HandlerLoadError(
         f"{file} defines neither a function handle(data, context) nor a class with a handle "
         "method; subclass ts_sdk.BaseHandler, or name the function as in --handler "

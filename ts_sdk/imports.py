@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -19,9 +19,11 @@ from typing import Any
 
 from ts_sdk import routing
 from ts_sdk.environment import OwnEnvironment, share, unshare
+from ts_sdk.module_names import absolute_name, dotted
 from ts_sdk.module_search import ModuleSearch
 from ts_sdk.routers import Router, routes
 from ts_sdk.running import running_code
+from ts_sdk.torchserve.modules import check_names
 
 _starting = threading.RLock()
 """The working directory and `sys.path` belong to the process: one archive starts at a time."""
@@ -40,6 +42,9 @@ class ArchiveCode:
         folder: Where the archive's members are.
         keep_bytecode: Whether compiled modules are kept beside the sources; right for a folder
             whose files never change.
+
+    Attributes:
+        at_close: What its code has started and cannot outlive it, ended by `close`.
     """
 
     def __init__(self, folder: Path, *, keep_bytecode: bool = True) -> None:
@@ -53,6 +58,7 @@ class ArchiveCode:
         self._changed = threading.Condition(threading.RLock())
         self._closed = False
         self.environment = OwnEnvironment()
+        self.at_close = ExitStack()
         routing.register(self)
         share()
 
@@ -66,6 +72,7 @@ class ArchiveCode:
         if not self._closed:
             unshare()
         self._closed = True
+        self.at_close.close()
         routing.unregister(self)
         self._modules.clear()
 
@@ -115,11 +122,11 @@ class ArchiveCode:
             root = root.parent
         for folder in (root, path.parent):  # a package's files may import each other either way
             self._search.add_root(str(folder))
-        name = _dotted(path, root)
+        name = dotted(path, root)
         top = root / name.partition(".")[0]
         spec = self.find(top.name)
         if spec is not None and spec.origin not in (str(path), str(top / "__init__.py")):
-            name = _dotted(path, self.folder)  # another file of that name came first
+            name = dotted(path, self.folder)  # another file of that name came first
         return self.load(name)
 
     def owns(self, name: str) -> bool:
@@ -248,7 +255,7 @@ class ArchiveCode:
         level: int = 0,
     ) -> ModuleType:
         """What import statements in the archive's modules call."""
-        absolute = _absolute(name, globals, level) if level else name
+        absolute = absolute_name(name, globals, level) if level else name
         if not self.owns(absolute):
             return builtins.__import__(name, globals, locals, fromlist or (), level)
         module = self.load(absolute)
@@ -258,6 +265,7 @@ class ArchiveCode:
                 routes.lookup(self, absolute)
             return module if level else self._modules[absolute.partition(".")[0]]
         self._load_submodules(module, fromlist)
+        check_names(module, fromlist)
         return module
 
     def _load_submodules(self, package: ModuleType, names: Sequence[str]) -> None:
@@ -279,20 +287,6 @@ class ArchiveCode:
 
 def _has(module: object, its_builtins: Mapping[str, Any]) -> bool:
     return getattr(module, "__dict__", {}).get("__builtins__") is its_builtins
-
-
-def _dotted(path: Path, root: Path) -> str:
-    return ".".join(path.with_suffix("").relative_to(root).parts)
-
-
-def _absolute(name: str, importer: Mapping[str, Any] | None, level: int) -> str:
-    package = (importer or {}).get("__package__") or ""
-    if not package:
-        raise ImportError(
-            f"attempted relative import ({'.' * level}{name}) in a file that is in no package: "
-            f"import {name or 'it'} without dots, or put an __init__.py beside the file"
-        )
-    return importlib.util.resolve_name("." * level + name, package)
 
 
 def _cwd() -> str | None:

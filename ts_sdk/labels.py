@@ -19,28 +19,32 @@ def read_labels(folder: Path) -> dict[str, str] | None:
     Raises:
         ConfigError: The file is not JSON or has another shape.
     """
-    path = folder / LABELS_FILE
+    return read_labels_file(folder / LABELS_FILE)
+
+
+def read_labels_file(path: Path) -> dict[str, str] | None:
+    """The class names in the file *path*; see `read_labels`."""
     try:
         found = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{LABELS_FILE} is not valid JSON: {error}") from error
+        raise ConfigError(f"{path.name} is not valid JSON: {error}") from error
     if not isinstance(found, dict):
-        raise ConfigError(f'{LABELS_FILE} must hold {{"0": "name", ...}}, not a {_kind(found)}')
+        raise ConfigError(f'{path.name} must hold {{"0": "name", ...}}, not a {_kind(found)}')
     names = found.get("object_type_names", found)
     if isinstance(names, list):
         names = {str(number): name for number, name in enumerate(names)}
     if not isinstance(names, dict):
-        raise ConfigError(f"{LABELS_FILE}: object_type_names must be a list, not a {_kind(names)}")
-    return {str(number): _name(number, value) for number, value in names.items()}
+        raise ConfigError(f"{path.name}: object_type_names must be a list, not a {_kind(names)}")
+    return {str(number): _name(number, value, path) for number, value in names.items()}
 
 
-def _name(number: str, value: object) -> str:
+def _name(number: str, value: object, path: Path) -> str:
     name = value[-1] if isinstance(value, list) and value else value
     if not isinstance(name, str):
         raise ConfigError(
-            f"{LABELS_FILE}: class {number} must have a name or [id, name], not {value!r}"
+            f"{path.name}: class {number} must have a name or [id, name], not {value!r}"
         )
     return name
 

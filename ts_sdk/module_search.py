@@ -17,6 +17,8 @@ from pathlib import Path
 from types import CodeType
 
 from ts_sdk.routers import find_for_program, loaded_by_program
+from ts_sdk.torchserve.modules import ROOT as TORCHSERVE
+from ts_sdk.torchserve.modules import find_old_module
 
 _NEVER_OWNED = frozenset({"ts_sdk"})
 """A copy of the SDK in a folder of sources would have classes of its own, equal to none of ours."""
@@ -67,14 +69,19 @@ class ModuleSearch:
         return owned
 
     def find(self, name: str, folders: Sequence[str] | None = None) -> ModuleSpec | None:
-        """Where module *name* is, among *folders* or the archive's own."""
+        """Where module *name* is, among *folders* or the archive's own; TorchServe's come after.
+
+        Raises:
+            ModuleNotFoundError: It would be a module of TorchServe's, which has none of that name.
+        """
         namespace: ModuleSpec | None = None
         for folder in self._roots if folders is None else folders:
             spec = self._finder(folder).find_spec(name)
             if spec is not None and spec.loader is not None:
                 return spec
             namespace = namespace or spec
-        return namespace
+        # Before a folder without __init__.py, as an installed package is.
+        return find_old_module(name, folders) or namespace
 
     def names_loaded_by_program(self) -> list[str]:
         """Modules in `sys.modules` under names that are the archive's too."""
@@ -146,8 +153,10 @@ class ModuleSearch:
 
     def _top_names(self) -> frozenset[str]:
         if self._shared_names is None:
-            entries = (entry for root in self._roots for entry in os.listdir(root))  # noqa: PTH208 - names are all that is needed
-            self._shared_names = frozenset(entry.partition(".")[0] for entry in entries)
+            roots = [root for root in self._roots if os.path.isdir(root)]  # noqa: PTH112 - they are strings
+            entries = (entry for root in roots for entry in os.listdir(root))  # noqa: PTH208 - names are all that is needed
+            names = {entry.partition(".")[0] for entry in entries}
+            self._shared_names = frozenset(names | {TORCHSERVE})
         return self._shared_names
 
     def _inside(self, entry: object) -> str | None:

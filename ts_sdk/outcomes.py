@@ -24,17 +24,20 @@ class Reply:
         status: HTTP status.
         phrase: Reason phrase, empty unless the handler set one.
         headers: Response headers that the handler set.
+        is_answered: Whether the handler answered; where *outcome* is an error all the same, its
+            `answer` is what it said.
     """
 
     outcome: Outcome
     status: int = _OK
     phrase: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_answered: bool = True
 
     @classmethod
     def of_error(cls, error: RequestError) -> "Reply":
         """The reply to a request that the handler did not answer."""
-        return cls(error, error.status)
+        return cls(error, error.status, is_answered=False)
 
 
 def replies_of(answers: object, batch: Batch, context: Context) -> list[Reply]:

@@ -2,12 +2,13 @@
 
 import inspect
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ts_sdk.batch import Batch, as_list
 from ts_sdk.errors import HandlerContractError
 from ts_sdk.profiling import is_switched_on
+from ts_sdk.tensors.overriding import is_default
 from ts_sdk.wishes import DESCRIPTION, wish_of
 
 if TYPE_CHECKING:
@@ -16,14 +17,27 @@ if TYPE_CHECKING:
 Answers = Any
 """A list with one answer a request, or a generator of such lists."""
 
+Predict = Callable[["BaseHandler", "list[Row]", Batch], Answers]
+"""Gives the answers to rows of a batch; `predict` is one."""
 
-def answer(handler: "BaseHandler", data: "list[Row]", batch: Batch) -> Answers:
-    """The answers to *batch*; the metric HandlerTime says how long they took."""
+
+def answer(
+    handler: "BaseHandler", data: "list[Row]", batch: Batch, predicting: "Predict | None" = None
+) -> Answers:
+    """The answers to *batch*; the metric HandlerTime says how long they took.
+
+    Args:
+        handler: The handler.
+        data: The batch's rows.
+        batch: The batch.
+        predicting: How predictions are made, in place of `predict`.
+    """
     started = time.perf_counter()
     for position in batch.begin():
         _answer_wish(handler, data[position], position, batch)
     rest = batch.keep_rest()
-    answers = _predictions(handler, [data[row] for row in rest], batch) if rest else []
+    rows = [data[row] for row in rest]
+    answers = _predictions(handler, rows, batch, predicting or predict) if rest else []
     metrics = getattr(batch.context, "metrics", None)
     if metrics is not None:
         elapsed_ms = round((time.perf_counter() - started) * 1e3, 2)
@@ -41,15 +55,19 @@ def predict(handler: "BaseHandler", data: "list[Row]", batch: Batch) -> Answers:
         return []
     with batch.times.measure("inference"):
         output = handler.inference(model_input)
-    if inspect.isgenerator(output) and not _has_own_postprocess(handler):
+    if not batch.keep_rest():
+        return []
+    if inspect.isgenerator(output) and is_default(handler, "postprocess"):
         return _postprocess_each(handler, output, batch)
     with batch.times.measure("postprocess"):
         return handler.postprocess(output)
 
 
-def _predictions(handler: "BaseHandler", data: "list[Row]", batch: Batch) -> Answers:
+def _predictions(
+    handler: "BaseHandler", data: "list[Row]", batch: Batch, predicting: Predict
+) -> Answers:
     if not is_switched_on():
-        return predict(handler, data, batch)
+        return predicting(handler, data, batch)
     if handler.manifest is None and batch.context is not None:
         handler.manifest = batch.context.manifest  # which names the trace's folder
     answers, _ = handler._infer_with_profiler(data)  # noqa: SLF001 - TorchServe's name, which subclasses override
@@ -77,12 +95,6 @@ def _answer_wish(handler: "BaseHandler", row: "Row", position: int, batch: Batch
                 )
             batch.answers[position] = explained[0]
     batch.rows = list(range(batch.size))
-
-
-def _has_own_postprocess(handler: "BaseHandler") -> bool:
-    from ts_sdk.handler import BaseHandler
-
-    return getattr(handler.postprocess, "__func__", None) is not BaseHandler.postprocess
 
 
 def _postprocess_each(

@@ -11,6 +11,7 @@ from ts_sdk.outcomes import Reply
 
 CANNOT_SERIALISE = "Unsupported model output data type."
 _CONTENT_TYPE = "content-type"
+_JSON = "application/json"
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,13 @@ def respond(reply: Reply, before: Sequence[Reply] = ()) -> Response:
         before: The pieces of a streamed answer that came before.
     """
     outcome = reply.outcome
-    if isinstance(outcome, RequestError) and outcome.answer is None:
-        return Response(outcome.status, reply.phrase, reply.headers, _error_body(outcome), outcome)
+    if isinstance(outcome, RequestError) and not reply.is_answered:
+        return _error_response(outcome)
     error = outcome if isinstance(outcome, RequestError) else None
     try:
         body = b"".join(encode(_answer_in(each)) for each in (*before, reply))
     except HandlerContractError as failure:
-        return Response(failure.status, body=_error_body(failure), error=failure)
+        return _error_response(failure)
     return Response(reply.status, reply.phrase, reply.headers, body, error)
 
 
@@ -67,15 +68,13 @@ def encode(answer: object) -> bytes:
     """
     if isinstance(answer, bytes | bytearray):
         return bytes(answer)
-    if isinstance(answer, str):
-        return answer.encode()
     torch = sys.modules.get("torch")  # without it there is no tensor
     if torch is not None and isinstance(answer, torch.Tensor):
         file = io.BytesIO()
         torch.save(answer, file)
         return file.getvalue()
     try:
-        return json.dumps(answer, indent=2).encode()
+        return (answer if isinstance(answer, str) else json.dumps(answer, indent=2)).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise HandlerContractError(
             f"the answer cannot be sent: {error}; return bytes, text, a tensor or what JSON knows "
@@ -89,11 +88,12 @@ def _answer_in(reply: Reply) -> object:
     return outcome.answer if isinstance(outcome, RequestError) else outcome
 
 
-def _error_body(error: RequestError) -> bytes:
-    """The body of TorchServe's frontend for an error of its worker's."""
+def _error_response(error: RequestError) -> Response:
+    """The response of TorchServe's frontend to an error of its worker's."""
     told = {
         "code": error.status,
         "type": "InternalServerException",
         "message": error.client_message,
     }
-    return json.dumps(told, indent=2).encode()
+    body = f"{json.dumps(told, indent=2, ensure_ascii=False)}\n".encode()
+    return Response(error.status, headers={_CONTENT_TYPE: _JSON}, body=body, error=error)

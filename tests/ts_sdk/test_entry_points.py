@@ -167,13 +167,21 @@ class TestTheHandlersClass:
             with pytest.raises(HandlerLoadError, match="defines neither a function handle"):
                 find(text)
 
-    def test_that_replaces_its_own_handle_when_it_is_initialised(self, find):
-        text = """
-            class Handler:
-                def initialize(self, context): self.handle = lambda data, context: ["late"]
-                def handle(self, data, context): return ["early"]
+    @pytest.mark.parametrize(
+        ("method", "answer"), [("__init__(self)", "mine"), ("initialize(self, context)", "its own")]
+    )
+    def test_that_replaces_its_handle_is_heard_where_torchserve_hears_it(
+        self, find, method, answer
+    ):
+        text = f"""
+            class Base:
+                def initialize(self, context): pass
+                def handle(self, data, context): return ["its own"]
+
+            class Handler(Base):
+                def {method}: self.handle = lambda data, context: ["mine"]
         """
-        assert asked(find(text)) == ["late"]
+        assert asked(find(text)) == [answer]
 
     def test_without_the_methods_of_a_handler(self, find):
         with pytest.raises(HandlerLoadError, match=r"Handler has no initialize method"):
@@ -282,9 +290,9 @@ class TestAnImportThatFails:
         with pytest.raises(HandlerLoadError, match=r"provides 'no_such_module' .*--extra-files"):
             find("import no_such_module.inner")
 
-    def test_of_the_old_servers_modules_says_what_to_write(self, find):
-        with pytest.raises(HandlerLoadError, match="write 'from ts_sdk import BaseHandler'"):
-            find("from ts.torch_handler.base_handler import BaseHandler")
+    def test_of_a_module_of_the_old_servers_that_is_not_here_says_why(self, find):
+        with pytest.raises(HandlerLoadError, match=r"ts\.model_server"):
+            find("from ts.model_server import start")
 
     def test_leaves_the_cause_with_its_own_traceback(self, find):
         with pytest.raises(HandlerLoadError) as caught:

@@ -230,7 +230,8 @@ class Metrics(Recording):
         if isinstance(ids, list | tuple):
             ids = dict(enumerate(ids))
         if isinstance(ids, dict):
-            return str(ids[idx]) if idx in ids else ",".join(map(str, ids.values()))
+            # Behind an envelope, several rows are one request's.
+            return str(ids[idx]) if idx in ids else ",".join(dict.fromkeys(map(str, ids.values())))
         return None if ids is None else str(ids)
 
     def _pairs(

@@ -154,14 +154,16 @@ class InProcessRunner:
         stream.attach(context, kept)
         batch = Batch(len(rows), context, self._times)
         started = time.perf_counter()
-        with handling(batch), self._times.measure("handle"):
-            returned = self._loop.result_of(self._entry.handle(rows, context))
-            answers = stream.last_of(returned, self._loop)
-        replies = replies_of(answers, batch, context)
-        if context.metrics is not None:
-            elapsed_ms = round((time.perf_counter() - started) * 1e3, 2)
-            with handling(batch):
-                context.metrics.add_time("PredictionTime", elapsed_ms)
+        try:
+            with handling(batch), self._times.measure("handle"):
+                returned = self._loop.result_of(self._entry.handle(rows, context))
+                answers = stream.last_of(returned, self._loop)
+                replies = replies_of(answers, batch, context)
+                elapsed_ms = round((time.perf_counter() - started) * 1e3, 2)
+                if context.metrics is not None:
+                    context.metrics.add_time("PredictionTime", elapsed_ms)
+        finally:
+            context.finish()
         return replies, context
 
     def _failure(self, error: BaseException) -> RequestError:

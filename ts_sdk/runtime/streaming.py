@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ts_sdk.batch import current_batch
 from ts_sdk.errors import HandlerContractError, RequestError
 from ts_sdk.outcomes import Reply, reply_of
+from ts_sdk.torchserve.frames import FrameSocket
 
 if TYPE_CHECKING:
     from ts_sdk.context import Context
@@ -55,6 +56,7 @@ class Stream:
                 self._send(kept[index], reply_of(answer, index, context))
 
         context.send_intermediate = take
+        context.cl_socket = FrameSocket(take)
 
     def last_of(self, returned: Any, loop: "Loop") -> Any:  # noqa: ANN401 - what the handler returned
         """What the handler answers: *returned*, or the last item that it yields.
