@@ -102,6 +102,19 @@ def outline_of(source: bytes, filename: str) -> Outline:
     Raises:
         SyntaxError: It is not Python.
     """
+    return outline_of_tree(parse_source(source, filename))
+
+
+def parse_source(source: bytes, filename: str) -> ast.Module:
+    """Return the syntax tree of a Python program.
+
+    Args:
+        source: The source.
+        filename: Where it comes from, for the error.
+
+    Raises:
+        SyntaxError: It is not Python.
+    """
     try:
         with warnings.catch_warnings():
             # A doubtful escape sequence is no obstacle, and not this program's to report.
@@ -111,7 +124,11 @@ def outline_of(source: bytes, filename: str) -> Outline:
             compile(tree, filename, "exec", dont_inherit=True)
     except (ValueError, RecursionError, MemoryError) as error:
         raise SyntaxError(str(error) or "it is nested too deeply") from error
+    return tree
 
+
+def outline_of_tree(tree: ast.Module) -> Outline:
+    """Return what a program defines, by its syntax tree."""
     statements = list(_top_level(tree))
     imports = _imports(statements)
     names = set(_bound_names(tree, statements)) | set(imports)

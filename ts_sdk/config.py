@@ -34,7 +34,15 @@ def _is_switch(value: object) -> bool:
 
 
 def _is_precision(value: object) -> bool:
+    if isinstance(value, Mapping):
+        known = value.keys() <= {"dtype", "keep_float32"}
+        return known and value.get("dtype") in list(Precision) and _are_names(value)
     return value in list(Precision)
+
+
+def _are_names(precision: Mapping[str, object]) -> bool:
+    names = precision.get("keep_float32") or []
+    return isinstance(names, list) and all(map(_is_name, names))
 
 
 _COUNT = (_is_count, "a whole number of 0 or more")
@@ -54,7 +62,11 @@ _KNOWN: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "parallelType": _NAME,
     "useVenv": _SWITCH,
     "asyncCommunication": _SWITCH,
-    "precision": (_is_precision, f"one of {', '.join(Precision)}"),
+    "precision": (
+        _is_precision,
+        f"one of {', '.join(Precision)}, or a section with that as dtype and keep_float32, a list "
+        "of layers",
+    ),
     "handler": _MAPPING,
     "micro_batching": _MAPPING,
 }
@@ -88,8 +100,15 @@ class ModelConfig:
 
     @property
     def precision(self) -> str | None:
-        """`precision`: a word of `ts_sdk.Precision`, or None."""
-        return self.values.get("precision")
+        """`precision`, or `dtype` in that section: a word of `ts_sdk.Precision`, or None."""
+        value = self.values.get("precision")
+        return value["dtype"] if isinstance(value, Mapping) else value
+
+    @property
+    def keep_float32(self) -> tuple[str, ...]:
+        """`keep_float32` in section `precision`: patterns of layers that stay in float32."""
+        value = self.values.get("precision")
+        return tuple(value.get("keep_float32") or ()) if isinstance(value, Mapping) else ()
 
     @property
     def stateful(self) -> bool:
@@ -119,24 +138,39 @@ class ModelConfig:
             ConfigError: It is no YAML mapping, or a known key has a value of the wrong kind; all
                 problems are named.
         """
-        import yaml
-
         try:
-            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+            content = path.read_bytes()
         except OSError as error:
             raise ConfigError(
                 f"{path.name}, which the manifest names, cannot be read: {error.strerror or error}"
             ) from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path.name} is not valid YAML: {error}") from error
+        return cls.parse(content, path.name)
+
+    @classmethod
+    def parse(cls, content: bytes, name: str) -> "ModelConfig":
+        """Check what a file holds.
+
+        Args:
+            content: The file's content.
+            name: What it is called, for the messages.
+
+        Raises:
+            ConfigError: As for `read`.
+        """
+        import yaml
+
+        try:
+            values = yaml.safe_load(content.decode("utf-8"))
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise ConfigError(f"{name} is not valid YAML: {error}") from error
         if values is None:
             return cls()
         if not isinstance(values, dict):
             raise ConfigError(
-                f"{path.name} holds a {type(values).__name__}; it must hold names with values, "
+                f"{name} holds a {type(values).__name__}; it must hold names with values, "
                 "such as 'batchSize: 8'"
             )
-        problems = _problems(path.name, values)
+        problems = _problems(name, values)
         if problems:
             raise ConfigError("; ".join(problems), problems=problems)
         return cls(values)
@@ -147,16 +181,20 @@ def _problems(name: str, values: dict[str, Any]) -> tuple[str, ...]:
     for key, value in values.items():
         known = _KNOWN.get(key) if isinstance(key, str) else None
         if known is None:
-            _warn_of_misspelling(name, str(key))
+            meant = misspelt_setting(str(key))
+            if meant is not None:
+                _logger.warning("%s: %s is not a setting; did you mean %s?", name, key, meant)
         elif value is not None and not known[0](value):
             problems.append(f"{name}: {key} must be {known[1]}, not {value!r}")
     return tuple(problems)
 
 
-def _warn_of_misspelling(name: str, key: str) -> None:
+def misspelt_setting(key: str) -> str | None:
+    """The setting that *key*, which is none, was probably meant to be; None when there is none."""
+    if key in _KNOWN:
+        return None
     folded = {known.lower().replace("_", ""): known for known in _KNOWN}
     given = key.lower().replace("_", "").replace("-", "")
     swapped = [known for known in folded if sorted(known) == sorted(given)]  # letters out of order
     close = swapped or difflib.get_close_matches(given, folded, n=1, cutoff=0.85)
-    if close:
-        _logger.warning("%s: %s is not a setting; did you mean %s?", name, key, folded[close[0]])
+    return folded[close[0]] if close else None

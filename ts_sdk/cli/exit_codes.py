@@ -17,8 +17,8 @@ class ExitCode(IntEnum):
 
 EXPLANATION = """\
 exit codes:
-  0    done; every request was answered, every archive is sound
-  1    some request failed or some archive is damaged; the others are printed
+  0    done; every request was answered, every archive is sound or runs as it is
+  1    some request failed, some archive is damaged or needs a change; the others are printed
   2    the command line is wrong, or an input does not exist; nothing was done
   3    the archive could not be opened, loaded or unpacked, or the cache not used
   70   mar itself is at fault
