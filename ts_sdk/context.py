@@ -27,6 +27,9 @@ _OWN_TO_A_BATCH = frozenset(
         "stopping_criteria",
     }
 )
+_PRIVATE = {"_metrics": "metrics", "_request_processor": "request_processor"}
+"""Names inside of TorchServe's class that handlers read all the same, and ours."""
+
 _SLOTS = frozenset({"_shared", "_own", "_is_running"})
 """What a view consists of, and `copy` looks for before it is there."""
 
@@ -78,15 +81,11 @@ class RequestProcessor:
         """Set a header of the response."""
         self._response_header[key] = value
 
-    def get_response_header(self) -> dict[str, str]:
-        """The headers of the response."""
-        return self._response_header
-
     def get_response_headers(self) -> dict[str, str]:
         """The headers of the response."""
         return self._response_header
 
-    def get_response_header_value(self, key: str) -> str | None:
+    def get_response_header(self, key: str) -> str | None:
         """The value of response header *key*, None when it was not set."""
         return self._response_header.get(key)
 
@@ -180,6 +179,7 @@ class Context:
         # Only reached for what the view itself does not have.
         if name in _SLOTS:
             raise AttributeError(name)
+        name = _PRIVATE.get(name, name)
         try:
             return (self._of_batch() if name in _OWN_TO_A_BATCH else self._shared)[name]
         except KeyError:
