@@ -1,24 +1,39 @@
 """The real TorchServe 0.12 server on the loopback address, for the archives of a test."""
 
+import http.client
 import json
 import os
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.benchmarks import peer
 
-_START_S = 120
+_START_S = 150
 _REQUEST_S = 60
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server sent."""
+
+    status: int
+    phrase: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def content_type(self) -> str | None:
+        """The header of that name."""
+        return self.headers.get("content-type")
 
 
 @dataclass(frozen=True)
@@ -26,31 +41,49 @@ class Server:
     """A running server; *log* is what it prints."""
 
     port: int
+    management_port: int
     log: Path
 
-    def predict(self, model: str, body: bytes, content_type: str) -> tuple[int, bytes]:
-        """The status and the body of the answer to one request."""
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/predictions/{model}",
-            data=body,
-            headers={"Content-Type": content_type},
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=_REQUEST_S) as answer:  # noqa: S310 - as above
-                return answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read()
+    def predict(
+        self, model: str, body: bytes, content_type: str, *, task: str = "predictions"
+    ) -> Answer:
+        """The answer to one request."""
+        headers = {"Content-Type": content_type}
+        return _ask(self.port, "POST", f"/{task}/{model}", body, headers)
+
+    def description(self, model: str) -> Any:
+        """What the model's handler says of itself."""
+        path = f"/models/{model}/1.0?customized=true"
+        answer = _ask(self.management_port, "GET", path)
+        assert answer.status == 200, answer
+        return json.loads(answer.body)[0]["customizedMetadata"]
+
+
+def _ask(
+    port: int, method: str, path: str, body: bytes | None = None, headers: Any = None
+) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_REQUEST_S)
+    try:
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        sent = {name.lower(): value for name, value in answer.getheaders()}
+        return Answer(answer.status, answer.reason, sent, answer.read())
+    finally:
+        connection.close()
 
 
 @pytest.fixture(scope="module")
 def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
-    """Start a server on a folder of archives: ``start_server(folder, "a.mar", "b.mar")``."""
+    """Start a server on a folder of archives: ``start_server(folder, "a.mar", "b.mar")``.
+
+    Keyword arguments are further properties of the server.
+    """
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(store: Path, *archives: str) -> Server:
+    def start(store: Path, *archives: str, **properties: str) -> Server:
         folder = tmp_path_factory.mktemp("server")
-        ports = [_free_port() for _ in range(3)]
-        (folder / "config.properties").write_text(_config(ports))
+        ports = [_free_port() for _ in range(5)]
+        (folder / "config.properties").write_text(_config(ports, properties))
         log = folder / "log.txt"
         models = [f"{Path(name).stem}={name}" for name in archives]
         command = [sys.executable, "-c", "from ts.model_server import start; start()"]
@@ -59,6 +92,8 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         command += ["--model-store", str(store), "--models", *models]
         environment = peer.environment() | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "TMPDIR": str(folder),  # where the number of its process is
+            "TEMP": str(folder),  # and where its sockets are
             "LOG_LOCATION": str(folder),
             "METRICS_LOCATION": str(folder),
         }
@@ -72,7 +107,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
                 start_new_session=True,
             )
         running.append(process)
-        server = Server(ports[0], log)
+        server = Server(ports[0], ports[1], log)
         _wait_until_ready(server, process)
         return server
 
@@ -83,10 +118,18 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         process.wait()
 
 
-def _config(ports: list[int]) -> str:
+def _config(ports: list[int], properties: dict[str, str]) -> str:
     names = ("inference_address", "management_address", "metrics_address")
-    lines = [f"{name}=http://127.0.0.1:{port}" for name, port in zip(names, ports, strict=True)]
-    return "\n".join([*lines, "default_workers_per_model=1", "default_response_timeout=60", ""])
+    addresses = [f"http://127.0.0.1:{port}" for port in ports[:3]]
+    of_grpc = ("grpc_inference_port", "grpc_management_port")
+    named = {
+        **dict(zip(names, addresses, strict=True)),
+        **dict(zip(of_grpc, ports[3:], strict=True)),
+        "default_workers_per_model": 1,
+        "default_response_timeout": 60,
+        **properties,
+    }
+    return "".join(f"{name}={value}\n" for name, value in named.items())
 
 
 def _free_port() -> int:
@@ -100,9 +143,7 @@ def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError, ValueError):
-            url = f"http://127.0.0.1:{server.port}/ping"
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                if json.load(answer)["status"] == "Healthy":
-                    return
+            if json.loads(_ask(server.port, "GET", "/ping").body)["status"] == "Healthy":
+                return
         time.sleep(0.5)
     pytest.fail(f"the server did not start:\n{server.log.read_text()[-3000:]}")

@@ -20,9 +20,9 @@ def test_the_server_classifies_the_cat_as_we_do(tmp_path: Path, start_server):
         ours = model.predict(picture)
 
     server = start_server(tmp_path, archive.name)
-    status, body = server.predict(archive.stem, picture, "application/octet-stream")
+    answer = server.predict(archive.stem, picture, "application/octet-stream")
 
-    assert status == 200
-    theirs = json.loads(body)
+    assert answer.status == 200
+    theirs = json.loads(answer.body)
     assert list(theirs) == list(ours)
     assert theirs == pytest.approx(ours, abs=1e-3)
