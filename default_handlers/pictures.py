@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-Interpolation = Literal["bilinear", "bicubic"]
+Interpolation = Literal["bilinear", "bicubic", "nearest", "lanczos"]
 Size = tuple[int, int]
 """Width and height in pixels, in the order of Pillow."""
 Box = tuple[int, int, int, int]
@@ -36,7 +36,11 @@ _FLIPPED_AXES: dict[int, tuple[int, ...]] = {
 _RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
+    "nearest": Image.Resampling.NEAREST,
+    "lanczos": Image.Resampling.LANCZOS,
 }
+_IN_TORCH = ("bilinear", "bicubic")
+"""What torch resizes as Pillow does."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,19 +62,21 @@ class Picture:
     orientation: int = _UPRIGHT
 
     def resized(self, size: Size, crop: Box, interpolation: Interpolation) -> torch.Tensor:
-        """Resize with antialiasing and crop; only what the crop shows is kept.
+        """Resize and crop; only what the crop shows is kept.
 
         Args:
             size: Width and height in pixels of the whole picture after resizing.
             crop: The part that is wanted, in pixels of the resized picture.
-            interpolation: The filter.
+            interpolation: The filter; all but ``"nearest"`` antialias.
 
         Returns:
             The upright pixels, ``(crop height, crop width, 3)`` uint8.
         """
         size, crop = _as_stored(size, crop, self.orientation)
         stored = self.stored
-        if isinstance(stored, np.ndarray) and math.prod(self.size) < _SMALL_PIXELS:
+        if isinstance(stored, np.ndarray) and (
+            interpolation not in _IN_TORCH or math.prod(self.size) < _SMALL_PIXELS
+        ):
             stored = Image.fromarray(stored)
         if isinstance(stored, Image.Image):
             pixels = _resized_image(stored, size, crop, interpolation)

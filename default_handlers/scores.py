@@ -1,53 +1,81 @@
 """What classifiers and segmenters answer: scores of classes, and what these stand for."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 
 from ts_sdk.errors import HandlerContractError
 from ts_sdk.handler import BaseHandler
 
-_SERVER_ERROR = 500
+Activation = Literal["softmax", "sigmoid", "none"]
+ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
+"""What makes probabilities of scores."""
+
+NO_NUMBERS = "the model's scores for this input are NaN or infinite"
+NO_NUMBERS_STATUS = 500
+"""How a request is rejected for which a model answers no numbers."""
 
 
-def class_probabilities(output: Any) -> torch.Tensor:  # noqa: ANN401 - whatever the model answers
+def class_probabilities(output: Any, activation: Activation = "softmax") -> torch.Tensor:  # noqa: ANN401 - whatever the model answers
     """The probabilities of the classes, from a classifier's output.
 
     Args:
         output: Scores ``(B, K)`` or ``(B, K, 1, …)``; or a tuple whose first element, or a dict or
             an object whose ``logits``, they are.
+        activation: What makes probabilities of the scores.
 
     Returns:
-        The softmax, ``(B, K)`` float32; for K = 1 the sigmoid and its complement, ``(B, 2)``.
+        The probabilities, ``(B, K)`` float32; for K = 1 those of class 0 and 1, ``(B, 2)``.
 
     Raises:
         HandlerContractError: There are no such scores.
+    """
+    return probabilities(class_scores(output), activation)
+
+
+def class_scores(output: Any) -> torch.Tensor:  # noqa: ANN401 - as above
+    """The scores ``(B, K)`` in a classifier's output; see `class_probabilities`.
+
+    Raises:
+        HandlerContractError: There are none.
     """
     scores = tensor_in(output, ("logits",))
     if scores is not None and scores.ndim > 1 and scores.shape[1] > 0:
         flat = scores.flatten(1)
         if flat.shape[1] == scores.shape[1]:
-            return probabilities(flat)
+            return flat
     raise HandlerContractError(
         "a classifier needs a model that answers scores (B, classes), a tuple that starts with "
         f"them or a dict with them as 'logits'; it answered {described(output)}"
     )
 
 
-def probabilities(scores: torch.Tensor) -> torch.Tensor:
-    """The softmax over the classes.
+def probabilities(scores: torch.Tensor, activation: Activation = "softmax") -> torch.Tensor:
+    """The probabilities of the classes.
 
     Args:
         scores: ``(B, K, …)``; K = 1 is taken for the score of class 1 against class 0.
+        activation: ``"softmax"`` over the classes, ``"sigmoid"`` of each for itself, or ``"none"``
+            where the model answers probabilities.
 
     Returns:
-        ``(B, K, …)`` float32; for K = 1 the sigmoid's complement and the sigmoid, ``(B, 2, …)``.
+        ``(B, K, …)`` float32; for K = 1 those of class 0 and 1, ``(B, 2, …)``.
     """
     scores = scores.to(torch.float32)
     if scores.shape[1] == 1:
-        return torch.sigmoid(torch.cat([-scores, scores], dim=1))
-    return torch.softmax(scores, dim=1)
+        second = foreground(scores, activation)
+        first = 1 - scores if activation == "none" else torch.sigmoid(-scores)
+        return torch.cat([first, second], dim=1)
+    if activation == "softmax":
+        return torch.softmax(scores, dim=1)
+    return foreground(scores, activation)
+
+
+def foreground(scores: torch.Tensor, activation: Activation) -> torch.Tensor:
+    """The probability of each score's class against all else, float32."""
+    scores = scores.to(torch.float32)
+    return scores if activation == "none" else torch.sigmoid(scores)
 
 
 def tensor_in(output: Any, names: Sequence[str]) -> torch.Tensor | None:  # noqa: ANN401 - as above
@@ -64,13 +92,13 @@ def tensor_in(output: Any, names: Sequence[str]) -> torch.Tensor | None:  # noqa
 
 def reject_without_numbers(handler: BaseHandler, values: Iterable[torch.Tensor]) -> None:
     """Reject the requests for which *values*, one tensor a request, hold NaN or infinity."""
-    for index, value in enumerate(values):
-        if not value.isfinite().all():
-            handler.reject(
-                index,
-                "the model's scores for this input are NaN or infinite",
-                status=_SERVER_ERROR,
-            )
+    for index in without_numbers(values):
+        handler.reject(index, NO_NUMBERS, status=NO_NUMBERS_STATUS)
+
+
+def without_numbers(values: Iterable[torch.Tensor]) -> list[int]:
+    """The places of those *values* that hold NaN or infinity."""
+    return [place for place, value in enumerate(values) if not value.isfinite().all()]
 
 
 def described(output: object) -> str:

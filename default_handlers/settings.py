@@ -3,18 +3,22 @@
 import difflib
 import logging
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeGuard, TypeVar
 
 from ts_sdk.errors import ConfigError
 
-Triple = tuple[float, float, float]
-"""Numbers for red, green and blue."""
+Sides = int | tuple[int, int]
+"""One number of pixels, or a height and a width."""
 
 _logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 _WHOLE = "a whole number of at least 1"
+_FRACTION = "a number from 0 to 1"
+_PAIR = 2
+_NONE = (None, "none")
+"""How a file says that there is no such thing; YAML takes the word for text."""
 _CLOSE = 0.75
 """How alike two names must be, of 1, for one to pass as a misspelling of the other."""
 
@@ -39,16 +43,46 @@ class Settings:
     def whole(self, name: str, default: _T) -> int | _T:
         """A whole number of at least 1."""
         value = self._value(name, default)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
-            return value
+        if _is_whole(value):
+            return int(value)
         return default if value is default else self._wrong(name, _WHOLE, default)
+
+    def whole_or_none(self, name: str, default: int | None) -> int | None:
+        """A whole number of at least 1, or none."""
+        value = self._value(name, default)
+        if value in _NONE:
+            return None
+        return int(value) if _is_whole(value) else self._wrong(name, f"{_WHOLE}, or none", default)
+
+    def sides(self, name: str, default: Sides | None) -> Sides | None:
+        """A number of pixels, a list of height and width, or none."""
+        value = self._value(name, default)
+        if value in _NONE:
+            return None
+        if _is_whole(value):
+            return int(value)
+        if isinstance(value, list | tuple) and len(value) == _PAIR and all(map(_is_whole, value)):
+            height, width = value
+            return height, width
+        return self._wrong(name, f"{_WHOLE}, a list of height and width, or none", default)
 
     def fraction(self, name: str, default: float) -> float:
         """A number from 0 to 1."""
         value = self._value(name, default)
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+        if _is_fraction(value):
             return float(value)
-        return default if value is default else self._wrong(name, "a number from 0 to 1", default)
+        return default if value is default else self._wrong(name, _FRACTION, default)
+
+    def fraction_or_none(self, name: str, default: float | None) -> float | None:
+        """A number from 0 to 1, or none."""
+        value = self._value(name, default)
+        if value in _NONE:
+            return None
+        return (
+            float(value)
+            if _is_fraction(value)
+            else self._wrong(name, f"{_FRACTION}, or none", default)
+        )
 
     def switch(self, name: str, *, default: bool) -> bool:
         """True or false."""
@@ -65,17 +99,49 @@ class Settings:
         hint = f" (did you mean {near[0]}?)" if near else ""
         return self._wrong(name, f"one of {', '.join(map(str, words))}{hint}", default)
 
-    def per_channel(self, name: str, default: Triple) -> Triple:
-        """Three finite numbers, for red, green and blue."""
+    def per_channel(
+        self, name: str, default: tuple[float, ...], channels: str
+    ) -> tuple[float, ...]:
+        """As many finite numbers as *default* has, a list but for a single one.
+
+        Args:
+            name: The setting.
+            default: Its value when it is not set.
+            channels: What the numbers are for, such as ``"red, green and blue"``.
+        """
         value = self._value(name, default)
-        if (
-            isinstance(value, list | tuple)
-            and len(value) == len(default)
-            and all(_is_finite_number(each) for each in value)
-        ):
-            red, green, blue = map(float, value)
-            return red, green, blue
-        return self._wrong(name, "a list of three numbers, for red, green and blue", default)
+        numbers = value if isinstance(value, list | tuple) else [value]
+        if len(numbers) == len(default) and all(map(_is_finite_number, numbers)):
+            return tuple(map(float, numbers))
+        count = len(default)
+        wanted = "a number" if count == 1 else f"a list of {count} numbers"
+        return self._wrong(name, f"{wanted}, for {channels}", default)
+
+    def classes(
+        self, name: str, default: Collection[str | int] | None, names: Mapping[str, str] | None
+    ) -> frozenset[int] | None:
+        """The numbers of some classes, given by name or number.
+
+        Args:
+            name: The setting.
+            default: Its value when it is not set.
+            names: Class number as text → class name; None when there are no names.
+
+        Returns:
+            The class numbers; None for all classes.
+        """
+        value = self._value(name, default)
+        if value in _NONE:
+            return None
+        if not isinstance(value, list | tuple | set | frozenset) or not value:
+            return self._wrong(name, "a list of class names or numbers, or none", None)
+        numbers: set[int] = set()
+        for each in value:
+            found = _classes_called(each, names or {})
+            if not found:
+                self._problems.append(f"{name}: {_unknown_class(each, names or {})}")
+            numbers |= found
+        return frozenset(numbers)
 
     def given(self, names: Sequence[str]) -> list[str]:
         """Those of *names* that the section holds."""
@@ -113,11 +179,37 @@ class Settings:
         return self._section.get(name, default)
 
     def _wrong(self, name: str, wanted: str, default: _T) -> _T:
-        self._problems.append(f"{name} must be {wanted}, not {self._section[name]!r}")
+        self._problems.append(f"{name} must be {wanted}, not {self._section.get(name, default)!r}")
         return default
 
 
-def _is_finite_number(value: object) -> bool:
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_fraction(value: object) -> TypeGuard[float]:
+    return _is_finite_number(value) and 0 <= value <= 1
+
+
+def _classes_called(word: object, names: Mapping[str, str]) -> set[int]:
+    """The classes that have *word* for their name, or are of that number."""
+    if isinstance(word, int) and not isinstance(word, bool):
+        return {word} if word >= 0 else set()
+    called = {int(number) for number, name in names.items() if name == word and number.isdecimal()}
+    if not called and isinstance(word, str) and word.isdecimal():
+        return {int(word)}
+    return called
+
+
+def _unknown_class(word: object, names: Mapping[str, str]) -> str:
+    near = difflib.get_close_matches(str(word), names.values(), n=1)
+    if near:
+        return f"there is no class {word!r}; did you mean {near[0]!r}?"
+    known = "has no such name" if names else "is not in the archive, so classes have numbers only"
+    return f"there is no class {word!r}: index_to_name.json {known}"
+
+
+def _is_finite_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -2,17 +2,41 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from default_handlers.labels import as_mapping, as_records
-from default_handlers.scores import class_probabilities, reject_without_numbers
+from default_handlers.scores import (
+    ACTIVATIONS,
+    NO_NUMBERS,
+    NO_NUMBERS_STATUS,
+    Activation,
+    class_probabilities,
+    class_scores,
+    foreground,
+    without_numbers,
+)
 from default_handlers.settings import Settings
 from default_handlers.text import TextHandler
+from default_handlers.token_batches import TYPES, TokenBatch, TokenInputs, token_batch
+from default_handlers.tokens import TOKENIZER, TextTokenizer
+from default_handlers.transformers_folder import (
+    TransformersConfig,
+    check_size,
+    is_of_transformers,
+    is_weights_file,
+    load_classifier,
+)
 from default_handlers.words import ngrams
 from ts_sdk.errors import RequestError
 from ts_sdk.timing import timed
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ts_sdk.context import Context
 
 _ANSWERS = {"torchserve": as_mapping, "records": as_records}
 
@@ -43,61 +67,88 @@ class TextClassifier(TextHandler):
     An answer is ``{label: probability}`` with all classes in the model's order, as TorchServe's;
     where `topk` is set, with the most probable classes, the first one first. With the setting
     ``answers: records`` it is ``[{"label": …, "index": …, "probability": …}]``. Labels come from
-    `index_to_name.json`; a class without a name has its number. Settings ``ngrams``, ``topk`` and
-    ``answers``, besides that of `TextHandler`.
+    `index_to_name.json`, or from the `config.json` of a transformers model; a class without a name
+    has its number. Settings ``ngrams``, ``topk``, ``activation``, ``answers`` and
+    ``texts_per_call``, besides those of `TextHandler`.
 
-    The model is called with the numbers of the words ``(T,)`` of all texts, one behind the other,
-    and the offsets ``(B,)`` at which each text begins, as `torch.nn.EmbeddingBag` takes them. It
-    answers scores (logits) ``(B, K)``; see `default_handlers.scores.class_probabilities`. A word or
-    group that is not in the vocabulary has the number of ``<unk>``; where there is no such entry it
-    is left out.
+    With a `source_vocab.pt`, the model is called with the numbers of the words ``(T,)`` of all
+    texts, one behind the other, and the offsets ``(B,)`` at which each text begins, as
+    `torch.nn.EmbeddingBag` takes them. A word or group that is not in the vocabulary has the number
+    of ``<unk>``; where there is no such entry it is left out.
+
+    With a `tokenizer.json`, it is called with ``input_ids`` ``(B, L)``, and with ``attention_mask``
+    and ``token_type_ids`` where its forward has parameters of these names. A `config.json` and
+    weights in place of a model are a folder of transformers, which then has to be installed.
+
+    It answers scores (logits) ``(B, K)``; see `default_handlers.scores.class_probabilities`.
 
     Attributes:
         ngrams: Up to how many neighbouring words are looked up together, besides the words.
         topk: How many classes an answer has; None for all.
+        activation: What makes probabilities of scores: ``"softmax"``; ``"sigmoid"``, each class for
+            itself; or ``"none"``, where the model answers probabilities. None for what
+            `config.json` says, else the softmax.
         answers: The shape of the answers, ``"torchserve"`` or ``"records"``.
+        texts_per_call: Most texts whose tokens are given to the model together.
+        token_inputs: How the model is given tokens, set by `initialize`.
     """
 
     concurrent = True
+    answers_several = True
 
     ngrams: int = 2
     topk: int | None = None
+    activation: Activation | None = None
     answers: str = "torchserve"
+    texts_per_call: int = 64
+    token_inputs: TokenInputs | None = None
+    _config: TransformersConfig = TransformersConfig(None)
+
+    def initialize(self, context: "Context") -> None:
+        """Load the model, the class names, the vocabulary or the tokenizer, and the settings.
+
+        Raises:
+            LoadError: As `TextHandler.initialize`; or the model takes no tokens.
+        """
+        self._config = TransformersConfig(Path(context.system_properties["model_dir"]))
+        super().initialize(context)
+        if self.mapping is None:
+            self.mapping = self._config.labels
+        if self.text_tokenizer is not None:
+            self.token_inputs = TokenInputs.of(self.model)
+            if is_of_transformers(self.model):
+                self._fit_to_transformers(self.text_tokenizer)
 
     def read_settings(self, settings: Settings) -> None:
         """Take over what the archive's settings say."""
         super().read_settings(settings)
         self.ngrams = settings.whole("ngrams", self.ngrams)
         self.topk = settings.whole("topk", self.topk)
+        usual = self.activation or self._config.activation
+        self.activation = settings.word("activation", usual, ACTIVATIONS)
         self.answers = settings.word("answers", self.answers, tuple(_ANSWERS))
+        self.texts_per_call = settings.whole("texts_per_call", self.texts_per_call)
+        if self.text_tokenizer is not None and settings.given(["ngrams"]):
+            settings.problem(f"ngrams would have no effect, since {TOKENIZER} makes the tokens")
 
     @timed
-    def preprocess(self, data: list[Any]) -> TextBatch:
-        """Read the texts of a batch and look their words up.
+    def preprocess(self, data: list[Any]) -> TextBatch | TokenBatch:
+        """Read the texts of a batch and look their words up, or make tokens of them.
 
         Args:
             data: One row a request.
 
         Returns:
-            The words and their numbers, without the rows that were rejected.
+            The words and their numbers, or the tokens, without the rows that were rejected.
         """
-        words: list[list[str]] = []
-        numbers: list[int] = []
-        offsets: list[int] = []
-        for index, row in enumerate(data):
-            try:
-                words_here = self.words_of(self.text_of(row))
-                numbers_here = self._numbers_of(words_here)
-            except RequestError as error:
-                self.reject(index, error.message, status=error.status)
-                continue
-            words.append(words_here)
-            offsets.append(len(numbers))
-            numbers += numbers_here
-        return TextBatch(
-            torch.tensor(numbers, dtype=torch.int64, device=self.device),
-            torch.tensor(offsets, dtype=torch.int64, device=self.device),
-            words,
+        if self.text_tokenizer is None:
+            return self._words_in(data)
+        return token_batch(
+            self.encoded(data, self.text_tokenizer.encode),
+            self.token_inputs or TokenInputs.of(self.model),
+            self.text_tokenizer.padding,
+            at_once=self.texts_per_call,
+            device=self.device,
         )
 
     def inference(self, data: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - what the model takes and gives
@@ -108,7 +159,16 @@ class TextClassifier(TextHandler):
                 numbers of one text.
             *args: More inputs of the model.
             **kwargs: More named inputs of the model.
+
+        Returns:
+            What the model answers; where tokens need several calls, the scores of all.
         """
+        if isinstance(data, TokenBatch):
+            run = super().inference
+            outputs = [run(call.given, *args, **kwargs) for call in data.calls]
+            if len(outputs) == 1:
+                return outputs[0]
+            return data.in_order([class_scores(output) for output in outputs])
         numbers, _ = data
         offsets = data.offsets if isinstance(data, TextBatch) else torch.zeros(1, dtype=torch.int64)
         return super().inference(numbers, offsets.to(self.device), *args, **kwargs)
@@ -121,15 +181,55 @@ class TextClassifier(TextHandler):
             data: What the model answered; see the class.
 
         Returns:
-            One answer for each text whose scores are numbers; the others are rejected.
+            One answer for each request whose scores are numbers; the others are rejected. The
+            answer to a list of texts is a list with one for each.
 
         Raises:
             HandlerContractError: The model did not answer scores ``(B, K)``.
         """
-        probabilities = class_probabilities(data)
-        reject_without_numbers(self, probabilities)
+        if self.activation == "sigmoid":  # also of a single class
+            found = foreground(class_scores(data), "sigmoid")
+        else:
+            found = class_probabilities(data, self.activation or "softmax")
+        self.reject_texts(without_numbers(found), len(found), NO_NUMBERS, status=NO_NUMBERS_STATUS)
         answer = _ANSWERS[self.answers]
-        return [answer(self._ranked(row), self.mapping) for row in probabilities]
+        return self.by_request([answer(self._ranked(row), self.mapping) for row in found.cpu()])
+
+    def _load_torchscript_model(self, model_pt_path: str) -> "nn.Module":
+        path = Path(model_pt_path)
+        if self._config.model_type is not None and is_weights_file(path.name):
+            return load_classifier(path.parent, self._config.model_type)
+        return super()._load_torchscript_model(model_pt_path)
+
+    def _load_folder(self, folder: Path) -> "nn.Module":
+        if self._config.model_type is not None:
+            return load_classifier(folder, self._config.model_type)
+        return super()._load_folder(folder)
+
+    def _fit_to_transformers(self, tokenizer: TextTokenizer) -> None:
+        """Take over what is known of a transformers model."""
+        check_size(self.model, tokenizer.size)
+        if self.token_inputs is not None and not self._config.has_token_types:
+            self.token_inputs = self.token_inputs.without(TYPES)
+        if not self._config.can_pad:
+            self.texts_per_call = 1
+
+    def _words_in(self, data: list[Any]) -> TextBatch:
+        pairs = self.encoded(data, self._looked_up)
+        counts = [0, *(len(numbers) for _, numbers in pairs)]
+        return TextBatch(
+            torch.tensor(
+                [number for _, numbers in pairs for number in numbers],
+                dtype=torch.int64,
+                device=self.device,
+            ),
+            torch.tensor(counts[:-1], dtype=torch.int64, device=self.device).cumsum(0),
+            [words for words, _ in pairs],
+        )
+
+    def _looked_up(self, text: str) -> tuple[list[str], list[int]]:
+        words = self.words_of(text)
+        return words, self._numbers_of(words)
 
     def _numbers_of(self, words: list[str]) -> list[int]:
         """The numbers of *words* and of their groups.

@@ -1,15 +1,28 @@
 """`VisionHandler`: from pictures in requests to a batch; what the vision handlers share."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from PIL import Image
+from torch import nn
 
 from default_handlers.colours import as_rgb
 from default_handlers.decoding import MAX_PIXELS, as_picture, decode, decode_as_stored
 from default_handlers.inputs import input_of
-from default_handlers.presets import IMAGENET, INTERPOLATIONS, ImagePreset, Preset, stacked
+from default_handlers.pictures import Size
+from default_handlers.placement import Placement
+from default_handlers.preparing import (
+    Pictures,
+    Prepared,
+    note,
+    pictures_of_batch,
+    prepared_requests,
+    refusal_of_tensor,
+)
+from default_handlers.preset_settings import PRESET_SETTINGS, preset_from
+from default_handlers.presets import IMAGENET, ImagePreset, stacked
 from default_handlers.settings import Settings
 from ts_sdk.errors import HandlerContractError, RequestError
 from ts_sdk.handler import BaseHandler, Row
@@ -18,16 +31,9 @@ from ts_sdk.timing import timed
 if TYPE_CHECKING:
     from ts_sdk.context import Context
 
-_PRESET_SETTINGS = ("resize", "crop", "mean", "std", "interpolation", "fast_decode")
 _PICTURE_DIMENSIONS = 3
+_FILTER_DIMENSIONS = 4
 _SIMPLE_MODES = frozenset({"1", "L", "RGB", "I", "F"})
-
-
-class _Prepared(NamedTuple):
-    """One request's share of the batch: a crop that is still to be normalised, or a tensor."""
-
-    tensor: torch.Tensor
-    is_crop: bool
 
 
 class VisionHandler(BaseHandler):
@@ -37,23 +43,31 @@ class VisionHandler(BaseHandler):
     tensor that needs no preparation. A request that holds none of these is rejected alone.
 
     Override `postprocess` for what the model answers; `preset`, or `image_processing`, for how
-    pictures are prepared. The settings ``resize``, ``crop``, ``mean``, ``std``, ``interpolation``,
-    ``fast_decode`` and ``max_pixels`` in section ``handler`` of `model-config.yaml` do the latter
-    without code.
+    pictures are prepared. Settings in section ``handler`` of `model-config.yaml` do the latter
+    without code: those of `default_handlers.preset_settings`, and those that are attributes here.
 
     Attributes:
         preset: How pictures are resized, cropped and normalised.
         fast_decode: Whether JPEGs are decoded at the scale that is needed: faster, and not quite
             the same pixels.
         max_pixels: Most pixels that a picture may have, None for any number.
+        max_pictures: Most pictures in one request.
+        decode_threads: How many threads decode the pictures of a batch; None for as many as torch
+            computes with.
         takes_pictures_only: Whether a tensor must have the dimensions of a picture, ``(C, H, W)``.
+        answers_several: Whether this class's `postprocess` joins the answers to several pictures of
+            one request with `by_request`. It is not inherited by a class with a `postprocess` of
+            its own: there, such a request is rejected.
     """
 
     takes_pictures_only: ClassVar[bool] = False
+    answers_several: ClassVar[bool] = False
 
-    preset: Preset = IMAGENET
+    preset: ImagePreset = IMAGENET
     fast_decode: bool = False
     max_pixels: int | None = MAX_PIXELS
+    max_pictures: int = 64
+    decode_threads: int | None = None
 
     def initialize(self, context: "Context") -> None:
         """Load the model, the class names and the settings.
@@ -65,27 +79,38 @@ class VisionHandler(BaseHandler):
         settings = Settings(self.settings, beside=self.model_yaml_config)
         self.read_settings(settings)
         settings.check()
+        if self.preset.layout == "channels_last" and _has_filters(self.model):
+            self.model = self.model.to(memory_format=torch.channels_last)
 
     def read_settings(self, settings: Settings) -> None:
         """Take over what the archive's settings say; subclasses read theirs after these."""
-        preset = self.preset
-        given = settings.given(_PRESET_SETTINGS)
+        given = settings.given(PRESET_SETTINGS)
         if given and self._has_own_processing:
             settings.problem(
                 f"{', '.join(given)} would have no effect, since {type(self).__name__}."
                 "image_processing prepares the pictures"
             )
-        elif given and preset.resize_px is None:
-            settings.problem(
-                f"{', '.join(given)} would have no effect, since {type(self).__name__} gives the "
-                "model each picture in its own size, scaled to 0…1"
-            )
-        if isinstance(preset, ImagePreset):
-            self.preset = _preset_from(settings, preset)
+        self.preset = preset_from(settings, self.preset)
         self.fast_decode = settings.switch("fast_decode", default=self.fast_decode)
+        self.max_pictures = settings.whole("max_pictures", self.max_pictures)
+        self.decode_threads = settings.whole("decode_threads", self.decode_threads)
         limited = self.context.system_properties.get("limit_max_image_pixels", True)
         max_pixels = settings.whole("max_pixels", self.max_pixels or MAX_PIXELS)
         self.max_pixels = max_pixels if limited or settings.given(["max_pixels"]) else None
+
+    def check_count(self, count: int) -> None:
+        """Refuse a request of *count* pictures; called for those that may hold several.
+
+        Raises:
+            RequestError: They are too many, or would have no place in the answer.
+        """
+        if not self._takes_several:
+            raise RequestError(f"expected one picture, got {count}: send each in a request")
+        if count > self.max_pictures:
+            raise RequestError(
+                f"expected at most {self.max_pictures} pictures in a request (setting "
+                f"max_pictures), got {count}"
+            )
 
     def image_processing(self, image: Image.Image) -> torch.Tensor:
         """Prepare one decoded picture.
@@ -109,47 +134,119 @@ class VisionHandler(BaseHandler):
 
         Returns:
             The batch ``(B, 3, H, W)`` on `device`, without the rows that were rejected; a list of
-            tensors when they differ in shape.
+            tensors when they differ in shape. A request with several pictures has as many rows.
         """
-        prepared = []
-        for index, row in enumerate(data):
-            try:
-                prepared.append(self._prepare(row))
-            except RequestError as error:
-                self.reject(index, error.message, status=error.status)
+        pictures, prepared = Pictures(), []
+        requests = prepared_requests(data, self._prepare, self.check_count, self._threads)
+        for index, request in enumerate(requests):
+            if isinstance(request, RequestError):
+                self.reject(index, request.message, status=request.status)
+            else:
+                pictures.add(request)
+                prepared += request.pictures
+        note(pictures)
         return self._batch_of(prepared)
 
     def inference(self, data: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - what the model takes and gives
         """Call the model on the batch; inputs that differ in shape go through it one by one."""
-        if isinstance(data, list):
-            outputs = [
-                super(VisionHandler, self).inference(each[None], *args, **kwargs) for each in data
-            ]
-            return _joined(outputs)
-        return super().inference(data, *args, **kwargs)
+        if not isinstance(data, list):
+            with self.judging_tensors():
+                return super().inference(data, *args, **kwargs)
+        outputs = []
+        for place, each in enumerate(data):
+            with self.judging_tensors(place):
+                outputs.append(super().inference(each[None], *args, **kwargs))
+        return _joined(outputs)
+
+    @contextmanager
+    def judging_tensors(self, place: int | None = None) -> Iterator[None]:
+        """Refuse a request whose own tensor the model cannot take.
+
+        Args:
+            place: Which picture of the batch the model is given, None for all of them. An error for
+                several leaves it to be found out which of them is to blame.
+        """
+        try:
+            yield
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            refusal = refusal_of_tensor(error, place)
+            if refusal is None:
+                raise
+            raise refusal from error
+
+    def place(self, size: Size) -> Placement:
+        """Where what the model sees of a picture of this size lies in it."""
+        return Placement.unchanged(size) if self._has_own_processing else self.preset.place(size)
+
+    def placement_of(self, place: int) -> Placement | None:
+        """Where what the model sees of picture *place* lies in it; None where it is not known."""
+        pictures = pictures_of_batch()
+        return None if pictures is None else pictures.placements[place]
+
+    def by_request(self, answers: list[Any]) -> list[Any]:
+        """Join the answers to several pictures of one request to a list.
+
+        Args:
+            answers: One answer a picture, in the order of the batch.
+
+        Returns:
+            One answer a request.
+        """
+        pictures = pictures_of_batch()
+        if pictures is None or len(answers) != len(pictures.rows):
+            return answers
+        return pictures.by_request(answers)
+
+    def reject_pictures(self, places: Iterable[int], message: str, *, status: int = 400) -> None:
+        """Refuse the requests that have these pictures of the batch, in `postprocess`."""
+        pictures = pictures_of_batch()
+        for row in {place if pictures is None else pictures.rows[place] for place in places}:
+            self.reject(row, message, status=status)
+
+    @property
+    def _takes_several(self) -> bool:
+        owner = next(each for each in type(self).__mro__ if "postprocess" in vars(each))
+        return bool(vars(owner).get("answers_several", False))
+
+    @property
+    def _threads(self) -> int:
+        if self._has_own_processing:  # which need not be safe with threads
+            return 1
+        return self.decode_threads or torch.get_num_threads()
 
     @property
     def _has_own_processing(self) -> bool:
         processing = getattr(self.image_processing, "__func__", None)
         return processing is not VisionHandler.image_processing
 
-    def _prepare(self, row: Row) -> _Prepared:
-        given = input_of(row)
+    def _prepare(self, value: Any) -> Prepared:  # noqa: ANN401 - what was sent
+        given = input_of(value)
         if isinstance(given, torch.Tensor):
             if self.takes_pictures_only and given.ndim != _PICTURE_DIMENSIONS:
                 raise RequestError(
                     "expected nested lists of channels, rows and numbers (a tensor of shape "
                     f"(3, height, width)), got a tensor of shape {tuple(given.shape)}"
                 )
-            return _Prepared(given, is_crop=False)
+            return Prepared(given, self._placement_in(given), is_sent=True)
         if self._has_own_processing:
-            return _Prepared(self._processed(given), is_crop=False)
+            processed = self._processed(given)
+            return Prepared(processed, self._placement_in(processed))
         if isinstance(given, Image.Image):
             picture = as_picture(given)
         else:
-            shorter_side_px = self.preset.resize_px if self.fast_decode else None
-            picture = decode(given, max_pixels=self.max_pixels, shorter_side_px=shorter_side_px)
-        return _Prepared(self.preset.crop(picture), is_crop=True)
+            enough_px = self.preset.enough_px if self.fast_decode else None
+            picture = decode(given, max_pixels=self.max_pixels, shorter_side_px=enough_px)
+        placement = self.preset.place(picture.size, self.max_pixels)
+        return Prepared(self.preset.crop(picture, placement), placement, is_crop=True)
+
+    def _placement_in(self, tensor: torch.Tensor) -> Placement | None:
+        """That of a picture of which no more is known than the model's input."""
+        if tensor.ndim != _PICTURE_DIMENSIONS:
+            return None
+        height, width = tensor.shape[:2] if self.preset.layout == "nhwc" else tensor.shape[1:]
+        return Placement.unchanged((width, height))
 
     def _processed(self, given: bytes | Image.Image) -> torch.Tensor:
         """What the subclass's own `image_processing` makes of a picture."""
@@ -174,28 +271,22 @@ class VisionHandler(BaseHandler):
             )
         return tensor
 
-    def _batch_of(self, prepared: Sequence[_Prepared]) -> torch.Tensor | list[torch.Tensor]:
-        crops = [row.tensor for row in prepared if row.is_crop]
+    def _batch_of(self, prepared: Sequence[Prepared]) -> torch.Tensor | list[torch.Tensor]:
+        crops = [each.tensor for each in prepared if each.is_crop]
         normalised = self.preset.normalise(crops, self.device)
         if len(crops) == len(prepared):
             return normalised
         of_crops = iter(normalised)
         return stacked(
-            [next(of_crops) if row.is_crop else row.tensor.to(self.device) for row in prepared]
+            [next(of_crops) if each.is_crop else each.tensor.to(self.device) for each in prepared]
         )
 
 
-def _preset_from(settings: Settings, preset: ImagePreset) -> ImagePreset:
-    resize_px = settings.whole("resize", preset.resize_px)
-    crop_px = settings.whole("crop", preset.crop_px)
-    mean = settings.per_channel("mean", preset.mean)
-    std = settings.per_channel("std", preset.std)
-    interpolation = settings.word("interpolation", preset.interpolation, INTERPOLATIONS)
-    try:
-        return ImagePreset(resize_px, crop_px, mean, std, interpolation)
-    except ValueError as error:
-        settings.problem(str(error))
-        return preset
+def _has_filters(model: object) -> bool:
+    """Whether *model* has weights of convolutions, whose layout in memory can be changed."""
+    return isinstance(model, nn.Module) and any(
+        each.dim() == _FILTER_DIMENSIONS for each in model.parameters()
+    )
 
 
 def _joined(outputs: list[Any]) -> Any:  # noqa: ANN401 - a model gives tensors, tuples or dicts

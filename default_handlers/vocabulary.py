@@ -12,7 +12,7 @@ from ts_sdk.formats import state_dict
 UNKNOWN = "<unk>"
 """The entry that stands for every word that is not in a vocabulary, as torchtext names it."""
 
-_SHAPES = "a dict of word to number, or a list of words in the order of their numbers"
+SHAPES = "a dict of word to number, or a list of words in the order of their numbers"
 
 
 class Numbers(Protocol):
@@ -50,7 +50,7 @@ def read_vocabulary(path: Path, *, trust_pickle: bool = False) -> Numbers:
     if not path.is_file():
         raise ConfigError(
             f"the archive does not hold {path.name}, the vocabulary of its text model: add it with "
-            f"--extra-files; it is {_SHAPES}, written by torch.save"
+            f"--extra-files; it is {SHAPES}, written by torch.save"
         )
     found = _load(path, trust_pickle=trust_pickle)
     if isinstance(found, Mapping):
@@ -60,7 +60,7 @@ def read_vocabulary(path: Path, *, trust_pickle: bool = False) -> Numbers:
     if trust_pickle and hasattr(found, "__getitem__") and not isinstance(found, torch.Tensor | str):
         numbers: Numbers = found
         return numbers
-    raise ConfigError(f"{path.name} holds a {type(found).__name__}; it must hold {_SHAPES}")
+    raise ConfigError(f"{path.name} holds a {type(found).__name__}; it must hold {SHAPES}")
 
 
 def _load(path: Path, *, trust_pickle: bool) -> Any:  # noqa: ANN401 - a pickle holds anything
@@ -83,7 +83,7 @@ def _refusal(path: Path, names: tuple[str, ...]) -> str:
         return f"{path.name} is a pickled vocabulary of torchtext; {_conversion(path)}"
     return (
         f"{path.name} is a pickle that wants to import {', '.join(names)}, so loading it could run "
-        f"any code; save {_SHAPES}, or, if you trust whoever made the file, load it with "
+        f"any code; save {SHAPES}, or, if you trust whoever made the file, load it with "
         "trust_pickle=True (--trust-pickle)"
     )
 
@@ -108,11 +108,11 @@ def _of_pairs(path: Path, pairs: Iterable[tuple[object, object]]) -> Vocabulary:
     for word, number in pairs:
         if not isinstance(word, str) or not _is_number(number):
             raise ConfigError(
-                f"{path.name} has the entry {word!r}: {number!r}, but must hold {_SHAPES}"
+                f"{path.name} has the entry {word!r}: {number!r}, but must hold {SHAPES}"
             )
         vocabulary[word] = number
     if not vocabulary:
-        raise ConfigError(f"{path.name} holds no words; it must hold {_SHAPES}")
+        raise ConfigError(f"{path.name} holds no words; it must hold {SHAPES}")
     return vocabulary
 
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ts_sdk.cache import ExtractionCache
     from ts_sdk.context import Context, RequestProcessor
+    from ts_sdk.conversion import Conversion, convert
     from ts_sdk.errors import (
         CacheError,
         ConfigError,
+        ConversionError,
         DeviceUnavailableError,
         HandlerContractError,
         HandlerLoadError,
@@ -31,6 +33,13 @@ if TYPE_CHECKING:
     from ts_sdk.micro_batching import MicroBatching
     from ts_sdk.model import Model
     from ts_sdk.precision import Precision
+    from ts_sdk.precision_report import (
+        LayerDrift,
+        OutputDrift,
+        PrecisionReport,
+        PrecisionTrial,
+        measure_precision,
+    )
     from ts_sdk.responses import Response
     from ts_sdk.rows import Request
     from ts_sdk.timing import PhaseTime, PhaseTimes
@@ -40,10 +49,13 @@ __all__ = [
     "CacheError",
     "ConfigError",
     "Context",
+    "Conversion",
+    "ConversionError",
     "DeviceUnavailableError",
     "ExtractionCache",
     "HandlerContractError",
     "HandlerLoadError",
+    "LayerDrift",
     "LoadError",
     "Metrics",
     "MicroBatching",
@@ -51,10 +63,13 @@ __all__ = [
     "ModelClosedError",
     "ModelFormatError",
     "NonFiniteOutputError",
+    "OutputDrift",
     "PhaseTime",
     "PhaseTimes",
     "Precision",
     "PrecisionError",
+    "PrecisionReport",
+    "PrecisionTrial",
     "Request",
     "RequestError",
     "RequestProcessor",
@@ -62,23 +77,32 @@ __all__ = [
     "SdkError",
     "UnsafeWeightsError",
     "WorkerError",
+    "convert",
     "load",
+    "measure_precision",
 ]
 
 _HOMES = {
     "BaseHandler": "handler",
     "Context": "context",
+    "Conversion": "conversion",
     "ExtractionCache": "cache",
+    "LayerDrift": "precision_report",
     "Metrics": "metrics",
     "MicroBatching": "micro_batching",
     "Model": "model",
+    "OutputDrift": "precision_report",
     "PhaseTime": "timing",
     "PhaseTimes": "timing",
     "Precision": "precision",
+    "PrecisionReport": "precision_report",
+    "PrecisionTrial": "precision_report",
     "Request": "rows",
     "RequestProcessor": "context",
     "Response": "responses",
+    "convert": "conversion",
     "load": "loader",
+    "measure_precision": "precision_report",
 }
 """Where a name is defined; names that are not here are errors."""
 

@@ -49,6 +49,7 @@ class Batch:
         rejections: Position in the batch → the answer in its place.
         answers: Position in the batch → the answer to a request that asked for no prediction.
         rows: Positions of the requests that the running phase was given.
+        notes: What a phase leaves for a later one, under a name of the handler's own.
     """
 
     size: int
@@ -59,6 +60,7 @@ class Batch:
     rejections: dict[int, ErrorAnswer] = field(default_factory=dict)
     answers: dict[int, object] = field(default_factory=dict)
     rows: list[int] = field(init=False)
+    notes: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rows = list(range(self.size))

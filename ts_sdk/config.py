@@ -64,8 +64,7 @@ _KNOWN: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "asyncCommunication": _SWITCH,
     "precision": (
         _is_precision,
-        f"one of {', '.join(Precision)}, or a section with that as dtype and keep_float32, a list "
-        "of layers",
+        f"one of {', '.join(Precision)}, or a section of dtype (one of these) and keep_float32",
     ),
     "handler": _MAPPING,
     "micro_batching": _MAPPING,

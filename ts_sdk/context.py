@@ -108,8 +108,8 @@ class Context:
         model_yaml_config: `model-config.yaml` as a dict.
     """
 
-    request_ids: Any
-    request_processor: Any
+    request_ids: dict[int, str]
+    request_processor: list[RequestProcessor]
     stopping_criteria: Any
     cl_socket: Any
     send_intermediate: Callable[[Sequence[object]], None]

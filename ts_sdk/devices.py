@@ -2,7 +2,8 @@
 
 import logging
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ts_sdk.errors import DeviceUnavailableError
 
@@ -52,6 +53,25 @@ def resolve_device(word: "str | torch.device") -> "torch.device":
     return torch.device(name.removesuffix(":0"))
 
 
+def device_name(word: str | None, device_type: str | None, device_ids: list[int] | None) -> str:
+    """The device that a model is for, as ``cpu``, ``mps`` or ``cuda:0``; of the CPU without torch.
+
+    Args:
+        word: What the caller asks for, as for `resolve_device`; None leaves it to the config.
+        device_type: As for `device_wished`.
+        device_ids: As for `device_wished`.
+
+    Raises:
+        DeviceUnavailableError: *word* means nothing, or its device is not there.
+    """
+    if word is not None:
+        asked = checked_word(word).removesuffix(":0")
+        return asked if asked == "cpu" else str(resolve_device(word))
+    if (device_type or "").lower() == "cpu":
+        return "cpu"
+    return str(device_wished(device_type, device_ids))
+
+
 def device_wished(device_type: str | None, device_ids: list[int] | None) -> "torch.device":
     """The device for an archive whose `model-config.yaml` asks for *device_type*.
 
@@ -77,6 +97,21 @@ def device_wished(device_type: str | None, device_ids: list[int] | None) -> "tor
             error,
         )
         return fallback
+
+
+def device_of(properties: Mapping[str, Any]) -> "torch.device":
+    """The device that the context gives; under the old server there is only ``gpu_id``."""
+    import torch
+
+    named = properties.get("device")
+    if named is not None:
+        return torch.device(named)
+    gpu_id = properties.get("gpu_id")
+    if gpu_id is None:
+        return torch.device("cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(gpu_id))
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def _best_there_is() -> str:

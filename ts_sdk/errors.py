@@ -9,12 +9,13 @@
     │   │   └── UnsafeWeightsError   its model is a pickle that asks for more than weights  .globals
     │   └── ConfigError              its model-config.yaml or a setting in it is wrong  .problems
     ├── DeviceUnavailableError       the device that was asked for is not there     .device
-    ├── PrecisionError               the model cannot run in this precision
+    ├── PrecisionError               the model cannot run in this precision     .layer
+    ├── ConversionError              a model has no such form, or answers otherwise in it
     ├── CacheError                   the extraction cache cannot be used
     ├── ModelClosedError             a call of a model after close()
     └── RequestError                 one request was not answered     .status .index .answer
         ├── HandlerContractError     the handler broke the contract of `handle`
-        ├── NonFiniteOutputError     half precision made NaN or infinity
+        ├── NonFiniteOutputError     half precision made NaN or infinity     .layer
         └── WorkerError              the handler's process died or hung     .worker_traceback
 
 What the packer and the reader of archives raise is drawn in `archiver.errors`, what metrics raise
@@ -108,7 +109,19 @@ class DeviceUnavailableError(SdkError):
 
 
 class PrecisionError(SdkError):
-    """The model cannot run in the precision that was asked for."""
+    """The model cannot run in the precision that was asked for.
+
+    Attributes:
+        layer: The layer that cannot, None when it is the whole model or not known.
+    """
+
+    def __init__(self, message: str, *, layer: str | None = None) -> None:
+        super().__init__(message)
+        self.layer = layer
+
+
+class ConversionError(SdkError):
+    """A model cannot be converted to the form that was asked for, or answers otherwise in it."""
 
 
 class CacheError(SdkError):
@@ -169,10 +182,22 @@ class HandlerContractError(RequestError):
 
 
 class NonFiniteOutputError(RequestError):
-    """The model's output holds NaN or infinity although half precision was asked for."""
+    """The model's output holds NaN or infinity although half precision was asked for.
 
-    def __init__(self, message: str, *, status: int = 500, index: int | None = None) -> None:
+    Attributes:
+        layer: The layer at fault, None when it is none or not known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 500,
+        index: int | None = None,
+        layer: str | None = None,
+    ) -> None:
         super().__init__(message, status=status, index=index)
+        self.layer = layer
 
 
 class WorkerError(RequestError):
@@ -186,7 +211,7 @@ class WorkerError(RequestError):
         self,
         message: str,
         *,
-        status: int = 503,
+        status: int = 500,
         index: int | None = None,
         worker_traceback: str | None = None,
         client_message: str = "Worker died.",

@@ -6,17 +6,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ts_sdk.batch import Batch, current_batch, handling
+from ts_sdk.devices import device_of
 from ts_sdk.errors import ConfigError, HandlerContractError, RequestError
 from ts_sdk.formats import load_module
+from ts_sdk.formats.compilation import compile_as_configured
 from ts_sdk.labels import read_labels
 from ts_sdk.phases import answer, predict
 from ts_sdk.precision import Precision, set_precision
 from ts_sdk.profiling import profiling
+from ts_sdk.tensors.parts import value_of
 from ts_sdk.timing import timed
 from ts_sdk.wishes import asks_for, target_in
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
     from ts_sdk.context import Context
@@ -100,11 +102,12 @@ class BaseHandler:
         self._context = context
         self.manifest = context.manifest
         self.model_yaml_config = context.model_yaml_config or {}
-        self.device = _device_of(properties)
+        self.device = device_of(properties)
         self.map_location = self.device.type
         serialized_file = self.manifest["model"].get("serializedFile")
         self.model_pt_path = str(folder / serialized_file) if serialized_file else None
         self.model = self._load_model(folder)
+        compile_as_configured(self.model, self.model_yaml_config)
         self._apply_precision(Precision.parse(properties.get("precision") or Precision.FLOAT32))
         self.mapping = read_labels(folder)
         self.initialized = True
@@ -118,13 +121,13 @@ class BaseHandler:
                 ``body`` or ``data``.
 
         Returns:
-            A tensor ``(B, …)`` on `device`, made of the rows' numbers. Overrides may return
-            anything that their `inference` takes.
+            A tensor ``(B, …)`` on `device`, made of the rows' numbers; of a model with several
+            inputs a dict of them by name. Rows that are of no use to the model are rejected.
+            Overrides may return anything that their `inference` takes.
         """
-        import torch
+        from ts_sdk.tensors.reading import read_batch
 
-        rows = [_value_of(row) for row in data]
-        return torch.stack([torch.as_tensor(row) for row in rows]).to(self.device)
+        return read_batch(self, data)
 
     @timed
     def inference(self, data: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - what the model takes and gives
@@ -135,30 +138,23 @@ class BaseHandler:
             *args: More inputs of the model.
             **kwargs: More named inputs of the model.
         """
-        import torch
+        from ts_sdk.tensors.running import run_model
 
-        if isinstance(data, torch.Tensor):
-            data = data.to(self.device)
-        with torch.inference_mode():
-            return self.model(data, *args, **kwargs)
+        return run_model(self, data, args, kwargs)
 
     @timed
     def postprocess(self, data: Any) -> list[Any]:  # noqa: ANN401 - whatever `inference` returned
         """Turn the model's output into one answer a request.
 
         Args:
-            data: What `inference` returned, for instance a tensor ``(B, …)``.
+            data: What `inference` returned: a tensor ``(B, …)``, or a tuple, list or dict of them.
 
         Returns:
             One JSON-serialisable answer for each request, in order.
         """
-        if not hasattr(data, "tolist"):
-            raise HandlerContractError(
-                f"the model returned a {type(data).__name__}: override postprocess() to turn it "
-                "into one answer for each request"
-            )
-        answers: list[Any] = data.tolist()
-        return answers
+        from ts_sdk.tensors.answers import answers_for
+
+        return answers_for(self, data)
 
     def handle(self, data: list[Row], context: "Context") -> Any:  # noqa: ANN401 - see Returns
         """Answer a batch: `preprocess`, `inference`, `postprocess`.
@@ -201,7 +197,7 @@ class BaseHandler:
                 client_message="Prediction failed",
             )
         (row,) = raw_data
-        explanations: list[Any] = insights(data_preprocess, _value_of(row), target_in(row))
+        explanations: list[Any] = insights(data_preprocess, value_of(row), target_in(row))
         return explanations
 
     def describe_handle(self) -> Any:  # noqa: ANN401 - what an override says
@@ -230,7 +226,9 @@ class BaseHandler:
 
     def _is_explain(self) -> bool:
         """Whether the first request asks for an explanation; TorchServe's name for it."""
-        return asks_for(self.context, 0, "explain")
+        asks = asks_for(self.context, 0, "explain")
+        self.explain = self.explain or asks
+        return asks
 
     def _is_describe(self) -> bool:
         """Whether the first request asks for a description; TorchServe's name for it."""
@@ -259,14 +257,21 @@ class BaseHandler:
         model_file = self.manifest["model"].get("modelFile")
         if model_file:
             model = self._load_pickled_model(str(folder), model_file, self.model_pt_path)
+        elif self.model_pt_path is not None and self.model_pt_path.endswith(".so"):
+            model = self._load_torch_export_aot_compile(self.model_pt_path)
         elif self.model_pt_path is not None:
             model = self._load_torchscript_model(self.model_pt_path)
         else:
-            raise ConfigError(
-                "the archive has neither a serialized file nor a model file; pack it with "
-                "--serialized-file, or override initialize() in the handler"
-            )
-        return model.to(self.device).eval()
+            model = self._load_folder(folder)
+        # An override may give any function: there is nothing to be moved in that.
+        return model.to(self.device).eval() if hasattr(model, "eval") else model
+
+    def _load_folder(self, folder: Path) -> "nn.Module":  # noqa: ARG002 - for overrides
+        """Load a model of which the manifest names no file."""
+        raise ConfigError(
+            "the archive has neither a serialized file nor a model file; pack it with "
+            "--serialized-file, or override initialize() in the handler"
+        )
 
     def _load_pickled_model(
         self, model_dir: str, model_file: str, model_pt_path: str | None
@@ -278,8 +283,12 @@ class BaseHandler:
         )
 
     def _load_torchscript_model(self, model_pt_path: str) -> "nn.Module":
-        """Load a model that needs no model file."""
+        """Load a model that needs no model file, in any form but a library."""
         return load_module(Path(model_pt_path), **self._loading_options())
+
+    def _load_torch_export_aot_compile(self, model_so_path: str) -> "nn.Module":
+        """Load a model that was compiled into a library."""
+        return load_module(Path(model_so_path), **self._loading_options())
 
     def _loading_options(self) -> dict[str, Any]:
         import torch
@@ -289,31 +298,11 @@ class BaseHandler:
         return {
             "device": torch.device(self.device or self.map_location or "cpu"),
             "trust_pickle": bool(properties.get("trust_pickle")),
+            # Taken out, so that it lives no longer than the model does.
+            "mapped": properties.pop("mapped_weights", None),
         }
 
     def _apply_precision(self, precision: Precision) -> None:
         if precision is not Precision.FLOAT32:
-            set_precision(self.model, precision, self.device)
-
-
-def _device_of(properties: Mapping[str, Any]) -> "torch.device":
-    """The device that the context gives; under the old server there is only ``gpu_id``."""
-    import torch
-
-    named = properties.get("device")
-    if named is not None:
-        return torch.device(named)
-    gpu_id = properties.get("gpu_id")
-    if gpu_id is None:
-        return torch.device("cpu")
-    if torch.cuda.is_available():
-        return torch.device("cuda", int(gpu_id))
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def _value_of(row: Any) -> Any:  # noqa: ANN401 - a row holds what was sent
-    if isinstance(row, dict):
-        for part in ("data", "body"):
-            if row.get(part) is not None:
-                return row[part]
-    return row
+            kept = self._context.system_properties.get("keep_float32", ())
+            set_precision(self.model, precision, self.device, keep_float32=kept)

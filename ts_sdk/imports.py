@@ -42,12 +42,14 @@ class ArchiveCode:
         folder: Where the archive's members are.
         keep_bytecode: Whether compiled modules are kept beside the sources; right for a folder
             whose files never change.
+        alone: Whether the process is the archive's alone, so that its working directory,
+            environment and `sys.path` are what the code makes of them.
 
     Attributes:
         at_close: What its code has started and cannot outlive it, ended by `close`.
     """
 
-    def __init__(self, folder: Path, *, keep_bytecode: bool = True) -> None:
+    def __init__(self, folder: Path, *, keep_bytecode: bool = True, alone: bool = False) -> None:
         self.folder = folder.resolve()
         self._own_builtins = {"__import__": self._import}
         self.builtins: dict[str, Any] = {**vars(builtins), **self._own_builtins}
@@ -57,10 +59,12 @@ class ArchiveCode:
         self._waiting: dict[int, str] = {}
         self._changed = threading.Condition(threading.RLock())
         self._closed = False
+        self._alone = alone
         self.environment = OwnEnvironment()
         self.at_close = ExitStack()
         routing.register(self)
-        share()
+        if not alone:
+            share()
 
     @property
     def outside_paths(self) -> list[str]:
@@ -69,7 +73,7 @@ class ArchiveCode:
 
     def close(self) -> None:
         """Forget the modules; what still refers to them goes on working but imports no more."""
-        if not self._closed:
+        if not self._closed and not self._alone:
             unshare()
         self._closed = True
         self.at_close.close()
@@ -86,7 +90,8 @@ class ArchiveCode:
     def starting(self) -> Iterator[None]:
         """As `running`, in the archive's folder; afterwards cwd and `sys.path` are as before.
 
-        What the code adds to `sys.path` or ``os.environ`` is remembered for this archive alone.
+        What the code adds to `sys.path` or ``os.environ`` is remembered for this archive alone. In
+        a process of its own, everything stays as the code has left it.
         """
         with _starting, self.running():
             cwd, path, entries, names = _cwd(), sys.path, list(sys.path), set(sys.modules)
@@ -101,13 +106,14 @@ class ArchiveCode:
                 yield
             finally:
                 self.environment.reaches_libraries = False
-                self.environment.take_back_from_libraries()
                 self._search.remember_paths()
-                path[:] = entries
-                sys.path = path
                 self._adopt_aliases(names)
-                if cwd is not None:
-                    os.chdir(cwd)
+                if not self._alone:
+                    self.environment.take_back_from_libraries()
+                    path[:] = entries
+                    sys.path = path
+                    if cwd is not None:
+                        os.chdir(cwd)
 
     def import_file(self, member: str) -> ModuleType:
         """The module in file *member*, such as ``handler.py`` or ``package/handler.py``.

@@ -1,51 +1,27 @@
 """`Model`: a loaded archive that answers requests in this process."""
 
-import queue
-import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextvars import copy_context
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ts_sdk.context import Context
 from ts_sdk.errors import RequestError
+from ts_sdk.model_facts import ModelFacts
 from ts_sdk.outcomes import Outcome, Reply, at, raise_first
 from ts_sdk.precision import Precision
 from ts_sdk.responses import Response, respond
 from ts_sdk.rows import Request, decode, note_path_sent_as_text
+from ts_sdk.runtime.stream_reading import read_while_running
 from ts_sdk.timing import PhaseTimes
 
 if TYPE_CHECKING:
     import torch
+    from PIL import Image
 
     from ts_sdk.metrics import Metrics
     from ts_sdk.runtime.runner import Emit, Runner
-
-
-@dataclass(frozen=True)
-class ModelFacts:
-    """What is known of a loaded archive.
-
-    Attributes:
-        path: The archive or folder that was loaded.
-        name: `modelName` of the manifest.
-        version: `modelVersion` of the manifest, None when it has none.
-        device: Where the model runs.
-        precision: What it computes in.
-        batch_size: `batchSize` of `model-config.yaml`, 1 when absent.
-        stateful: Whether requests belong to sequences, so that no batch may be run twice.
-    """
-
-    path: Path
-    name: str
-    version: str | None
-    device: "torch.device"
-    precision: Precision
-    batch_size: int
-    stateful: bool
 
 
 class Model:
@@ -79,7 +55,9 @@ class Model:
     @property
     def device(self) -> "torch.device":
         """Where the model runs."""
-        return self._facts.device
+        import torch
+
+        return torch.device(self._facts.device)
 
     @property
     def precision(self) -> Precision:
@@ -236,21 +214,22 @@ class Model:
             ModelClosedError: The model was closed.
         """
         request = _request(given, content_type, headers, parts)
-        arrived: queue.SimpleQueue[Reply | BaseException | None] = queue.SimpleQueue()
+        return read_while_running(lambda emit: self._run([request], "stream", emit)[0])
 
-        def run() -> None:
-            try:
-                (last,) = self._run([request], "stream", lambda _, piece: arrived.put(piece))
-                arrived.put(last)
-            except BaseException as error:  # noqa: BLE001 - it is raised where the stream is read
-                arrived.put(error)
-            arrived.put(None)
+    def draw(self, answer: object, given: object) -> "Image.Image":
+        """The answer to a request drawn on what was sent, by the handler's method `draw`.
 
-        thread = threading.Thread(
-            target=copy_context().run, args=(run,), name="ts_sdk stream", daemon=True
-        )
-        thread.start()
-        return _outcomes_in(arrived)
+        Args:
+            answer: What `predict` returned, or what became of it as JSON.
+            given: The request, as for `predict`.
+
+        Raises:
+            HandlerContractError: The handler has no such method, or is in another process.
+            RequestError: The request holds nothing to draw on.
+        """
+        from ts_sdk.drawing import draw_answer
+
+        return draw_answer(self._runner.handler, answer, given)
 
     def close(self) -> None:
         """Let go of the model and of its files; calling it twice does nothing."""
@@ -270,7 +249,7 @@ class Model:
 
     def __repr__(self) -> str:
         name = f"{self.name!r} {self.version}" if self.version else repr(self.name)
-        state = "closed" if self._closed else f"{self.device}, {self.precision}"
+        state = "closed" if self._closed else f"{self._facts.device}, {self.precision}"
         return f"<Model {name}, {state}>"
 
     def _run(self, given: Iterable[object], call: str, emit: "Emit | None" = None) -> list[Reply]:
@@ -325,12 +304,3 @@ def _renumbered(emit: "Emit | None", positions: Sequence[int]) -> "Emit | None":
     if emit is None:
         return None
     return lambda index, piece: emit(positions[index], piece)
-
-
-def _outcomes_in(arrived: "queue.SimpleQueue[Reply | BaseException | None]") -> Iterator[Any]:
-    while (found := arrived.get()) is not None:
-        if isinstance(found, BaseException):
-            raise found
-        if isinstance(found.outcome, RequestError):
-            raise found.outcome
-        yield found.outcome

@@ -9,6 +9,7 @@ from archiver.source_checks.config_file import read_config
 from archiver.source_checks.handler import handler_problems
 from archiver.source_checks.model_file import model_file_problems
 from archiver.source_checks.requirements import requirements_problems
+from archiver.source_checks.transformers_config import HANDLER, holds_transformers_model
 from archiver.source_checks.weights import (
     is_saved_by_torch,
     weights_alone_problems,
@@ -45,7 +46,7 @@ def content_problems(
         problems.extend(handler_problems(path, handler.entry_point))
     if path := readable_one(request.serialized_file):
         problems.extend(weights_problems(path, built_in_handler=handler.is_built_in))
-        if handler.is_built_in and request.model_file is None:
+        if _needs_model_file(request, handler, readable):
             problems.extend(weights_alone_problems(path))
     if path := readable_one(request.model_file):
         problems.extend(model_file_problems(path))
@@ -55,7 +56,8 @@ def content_problems(
     if path := readable_one(request.config_file):
         config, config_problems = read_config(path)
         problems.extend(config_problems)
-    problems.extend(_no_model_problems(request, handler, config))
+    if _needs_model_file(request, handler, readable):
+        problems.extend(_no_model_problems(request, handler, config))
     return problems
 
 
@@ -70,7 +72,7 @@ def content_notes(
         readable: The files that exist and can be read; the others are passed over.
     """
     path = request.serialized_file
-    alone = path is not None and request.model_file is None and handler.is_built_in
+    alone = path is not None and _needs_model_file(request, handler, readable)
     if path is None or not alone or path not in readable or not is_saved_by_torch(path):
         return []
     note = (
@@ -80,13 +82,20 @@ def content_notes(
     return [note]
 
 
+def _needs_model_file(
+    request: PackRequest, handler: HandlerChoice, readable: Collection[Path]
+) -> bool:
+    """Tell whether a built-in handler would miss the module that weights belong to."""
+    if not handler.is_built_in or request.model_file is not None:
+        return False
+    return handler.manifest_name != HANDLER or not holds_transformers_model(readable)
+
+
 def _no_model_problems(
     request: PackRequest, handler: HandlerChoice, config: Mapping[object, object]
 ) -> list[str]:
     """Say that a built-in handler would have nothing to run."""
-    if not handler.is_built_in or handler.manifest_name in SPECIAL_HANDLERS:
-        return []
-    if request.serialized_file or request.model_file:
+    if handler.manifest_name in SPECIAL_HANDLERS or request.serialized_file:
         return []
     settings = config.get("handler")
     if isinstance(settings, dict) and any(setting in settings for setting in _MODEL_SETTINGS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import threading
 import zlib
@@ -33,6 +34,17 @@ class SharedFile:
         with self._lock:
             self.file.seek(offset)
             return self.file.readinto(buffer)
+
+    def map(self, offset: int, size: int) -> memoryview:
+        """Map a range into memory; what is written there is this process's own.
+
+        The file may be closed, renamed or replaced meanwhile, but not written over or cut off.
+        """
+        before = offset % mmap.ALLOCATIONGRANULARITY
+        mapping = mmap.mmap(
+            self.file.fileno(), before + size, access=mmap.ACCESS_COPY, offset=offset - before
+        )
+        return memoryview(mapping)[before:]
 
     def close(self) -> None:
         """Close the file, under all of its streams."""

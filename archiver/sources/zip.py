@@ -72,6 +72,12 @@ class ZipSource:
         inflated = Inflated(window, self._file.path, member.name, member.size)
         return io.BufferedReader(inflated, _BUFFER_BYTES)
 
+    def map(self, member: Member) -> memoryview | None:
+        """Map a member into memory, copy on write; None when it is deflated or empty."""
+        if member.method != "stored" or not member.size:
+            return None
+        return self._file.map(self._offsets[member.name], member.size)
+
     def stream(self, members: Collection[Member]) -> Iterator[tuple[Member, Stream]]:
         """Open members one after the other, in the order in which they lie in the archive."""
         for member in sorted(members, key=lambda member: self._offsets[member.name]):

@@ -216,3 +216,66 @@ def test_one_handler_answers_in_several_threads(start, answer, colour_probabilit
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+RED, GREEN = ((255, 0, 0), (0, 255, 0))
+
+
+def of_colour(colour):
+    return {"body": encoded(Image.new("RGB", (9, 9), colour), "PNG")}
+
+
+@pytest.mark.parametrize(
+    ("settings", "classes"),
+    [
+        ({}, ["red", "green", "2"]),
+        ({"threshold": 0.3}, ["red"]),
+        ({"threshold": 1}, []),
+        ({"classes": ["green", 2]}, ["green", "2"]),
+        ({"classes": ["2", "red"], "topk": 1}, ["red"]),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("answers", ["torchserve", "records"])
+def test_settings_select_the_classes_of_an_answer(start, answer, settings, classes, answers):
+    given = {"mean": [0, 0, 0], "std": [1, 1, 1], "answers": answers, **settings}
+    handler = start(settings=given, names={"0": "red", "1": "green"})
+    (got,) = answer(handler, [of_colour(RED)])
+    assert (list(got) if answers == "torchserve" else [each["label"] for each in got]) == classes
+
+
+def test_a_class_filter_changes_no_probability(start, answer):
+    plain = {"mean": [0, 0, 0], "std": [1, 1, 1]}
+    whole, part = (start(settings={**plain, **extra}) for extra in ({}, {"classes": [1, 2]}))
+    (everything,), (some,) = (answer(handler, [of_colour(GREEN)]) for handler in (whole, part))
+    assert some == {name: everything[name] for name in ("1", "2")}
+
+
+def test_a_class_that_the_model_does_not_have_is_told(start, answer):
+    handler = start(settings={"classes": [1, 7]})
+    with pytest.raises(HandlerContractError, match="names class 7, and the model answers scores"):
+        answer(handler, [of_colour(RED)])
+
+
+@pytest.mark.parametrize(
+    ("activation", "expected"),
+    [
+        ("softmax", torch.tensor([1.0, 0.0, 0.0]).softmax(0).tolist()),
+        ("sigmoid", torch.tensor([1.0, 0.0, 0.0]).sigmoid().tolist()),
+        ("none", [1.0, 0.0, 0.0]),
+    ],
+)
+def test_what_makes_probabilities_of_scores_is_a_setting(start, answer, activation, expected):
+    handler = start(settings={"mean": [0, 0, 0], "std": [1, 1, 1], "activation": activation})
+    (got,) = answer(handler, [of_colour(RED)])
+    assert [got[str(n)] for n in range(3)] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("activation", "of_class_1"), [("softmax", 0.9525741), ("sigmoid", 0.9525741), ("none", 3.0)]
+)
+def test_one_score_is_that_of_class_1(activation, of_class_1):
+    handler = ImageClassifier()
+    handler.activation = activation
+    (got,) = handler.postprocess(torch.tensor([[3.0]]))
+    assert got == {"1": pytest.approx(of_class_1), "0": pytest.approx(1 - of_class_1)}

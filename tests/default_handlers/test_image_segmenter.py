@@ -14,7 +14,6 @@ from PIL import Image
 from torchvision import transforms
 
 from default_handlers import ImageSegmenter
-from default_handlers.image_segmenter import class_maps
 from ts_sdk.errors import ConfigError, HandlerContractError
 
 BANDS = """
@@ -162,10 +161,8 @@ def test_scores_are_found_in_what_segmenters_answer(output):
 
 def test_one_score_is_that_of_class_1_against_class_0():
     """TorchServe's softmax of a single class said that every pixel is surely class 0."""
-    maps = class_maps(torch.tensor([[[[3.0, -2.0]]]]))
-    assert maps.tolist() == [
-        [[[1.0, pytest.approx(0.952574)], [0.0, pytest.approx(0.880797)]]],
-    ]
+    (got,) = ImageSegmenter().postprocess(torch.tensor([[[[3.0, -2.0]]]]))
+    assert got == [[[1.0, pytest.approx(0.952574)], [0.0, pytest.approx(0.880797)]]]
 
 
 @pytest.mark.parametrize(
@@ -200,7 +197,7 @@ def test_answers_are_json(start, answer):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"answers": "records"}, "answers must be one of torchserve, not 'records'"),
+        ({"answers": "record"}, r"did you mean records\?"),
         ({"resiz": 9}, r"resiz is not a setting; did you mean resize\?"),
         ({"crop": 300}, "a crop of 300 px does not fit"),
     ],

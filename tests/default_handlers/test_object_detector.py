@@ -15,10 +15,9 @@ from torchvision import transforms
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 
-from default_handlers import ImagePreset, ObjectDetector
-from default_handlers.detections import found_in
-from default_handlers.object_detector import _REMARKS
-from ts_sdk.errors import ConfigError, HandlerContractError
+from default_handlers import ImagePreset, ObjectDetector, rle
+from default_handlers.detector_calls import _REMARKS
+from ts_sdk.errors import ConfigError, RequestError
 
 BRIGHTNESS = """
 import torch
@@ -45,8 +44,6 @@ NAMES = {"1": "cat", "2": "dog"}
 PICTURE = encoded(quartered(), "PNG")
 ORANGE = encoded(Image.new("RGB", (20, 10), (255, 102, 0)), "PNG")
 CAT = {"cat": [0.0, 0.0, 20.0, 10.0], "score": 1.0}
-BOX = torch.tensor([[0.0, 0.0, 2.0, 3.0]])
-FOUND = {"boxes": BOX, "labels": torch.tensor([1]), "scores": torch.tensor([0.75])}
 
 
 @pytest.fixture
@@ -178,8 +175,8 @@ def test_the_threshold_may_be_set_in_four_ways(start_detector, answer):
         ({"threshold": 50}, "threshold must be a number from 0 to 1, not 50"),
         ({"treshold": 0.5}, r"treshold is not a setting; did you mean threshold\?"),
         ({"answers": "recods"}, r"did you mean records\?"),
-        ({"resize": 256, "crop": 224}, "resize, crop would have no effect, since ObjectDetector"),
-        ({"fast_decode": True}, "fast_decode would have no effect"),
+        ({"max_boxs": 9}, r"max_boxs is not a setting; did you mean max_boxes\?"),
+        ({"classes": ["cta"]}, r"there is no class 'cta'; did you mean 'cat'\?"),
     ],
 )
 def test_wrong_settings_are_refused_when_the_handler_starts(start_detector, settings, words):
@@ -207,45 +204,6 @@ def test_an_old_subclass_prepares_pictures_and_calls_the_model_itself(start_dete
             return [len(row["boxes"][row["scores"] >= self.threshold]) for row in data]
 
     assert answer(start_detector(Old), [{"body": ORANGE}, {"body": ORANGE}]) == [1, 1]
-
-
-@pytest.mark.parametrize(
-    "output",
-    [[FOUND], (FOUND,), ({}, [FOUND]), [FOUND | {"masks": BOX}]],
-    ids=["list", "tuple", "losses and list", "with masks"],
-)
-def test_objects_are_found_in_what_detectors_answer(output):
-    (found,) = found_in(output)
-    assert found["boxes"] is BOX
-
-
-def test_two_pictures_in_a_tuple_are_no_losses():
-    assert found_in((FOUND, FOUND)) == [FOUND, FOUND]
-
-
-@pytest.mark.parametrize(
-    ("output", "words"),
-    [
-        (torch.zeros(1, 6), r"a tensor of shape \(1, 6\)"),
-        ([BOX], r"a list that starts with a tensor of shape \(1, 4\)"),
-        (FOUND, "a dict with the keys 'boxes', 'labels', 'scores'"),
-        ([{"boxes": BOX}], "a dict with the keys 'boxes'"),
-        ([FOUND | {"boxes": BOX[:, :2]}], "a list that starts with a dict"),
-        ([FOUND | {"scores": torch.zeros(2)}], "a list that starts with a dict"),
-        ([FOUND | {"labels": torch.tensor(1)}], "a list that starts with a dict"),
-        ([FOUND | {"boxes": torch.tensor(1)}], "a list that starts with a dict"),
-        ([FOUND | {"labels": ["cat"]}], "a list that starts with a dict"),
-        ("boxes", "a str"),
-    ],
-)
-def test_another_output_is_an_error_that_says_what_was_expected(output, words):
-    with pytest.raises(HandlerContractError, match=f"object_detector needs a model.*{words}"):
-        found_in(output)
-
-
-def test_a_model_that_forgets_a_picture_is_told_so():
-    with pytest.raises(HandlerContractError, match="answered 1 dicts for 2 pictures"):
-        found_in([FOUND], 2)
 
 
 @pytest.mark.parametrize("wrong", ["boxes * float('nan')", "scores + float('inf')"])
@@ -329,3 +287,119 @@ class TestTorchvision:
 
 def test_the_class_says_that_it_may_run_in_threads():
     assert vars(ObjectDetector)["concurrent"] is True
+
+
+CROWD = """
+import torch
+from torch import nn
+
+
+class Crowd(nn.Module):
+    '''Two cats on top of each other, a dog in the same place, and a third cat elsewhere.'''
+
+    def forward(self, pictures):
+        boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 8], [12, 0, 20, 8]])
+        return [
+            {
+                "boxes": boxes,
+                "labels": torch.tensor([1, 1, 2, 1]),
+                "scores": torch.tensor([0.9, 0.8, 0.7, 0.6]),
+            }
+            for _ in pictures
+        ]
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "scores"),
+    [
+        ({}, [0.9, 0.8, 0.7, 0.6]),
+        ({"nms": 0.5}, [0.9, 0.7, 0.6]),
+        ({"nms": 0.5, "nms_per_class": False}, [0.9, 0.6]),
+        ({"max_boxes": 2}, [0.9, 0.8]),
+        ({"classes": ["dog"]}, [0.7]),
+        ({"classes": [1], "threshold": 0.7}, [0.9, 0.8]),
+    ],
+    ids=str,
+)
+def test_settings_select_what_is_answered(start_detector, answer, settings, scores):
+    (got,) = answer(start_detector(model=CROWD, settings=settings), [{"body": ORANGE}])
+    assert [each["score"] for each in got] == pytest.approx(scores)
+
+
+def test_a_class_filter_may_stand_on_a_subclass(start_detector, answer):
+    class Dogs(ObjectDetector):
+        classes = ("dog",)
+        max_boxes = 1
+
+    (got,) = answer(start_detector(Dogs, model=CROWD), [{"body": ORANGE}])
+    assert [each["score"] for each in got] == pytest.approx([0.7])
+
+
+@pytest.mark.parametrize("wrong", ["labels.float() * float('nan')", "labels / 0.0"])
+def test_a_class_that_is_no_number_fails_its_own_request_only(start_detector, answer, wrong):
+    labels = "torch.tensor([1, 1, 2, 1])"
+    model = CROWD.replace(labels, f"self.spoil(_, {labels})")
+    model += f"""
+    def spoil(self, picture, labels):
+        return {wrong} if picture.shape[1] == 48 else labels
+"""
+    good, bad = answer(start_detector(model=model), [{"body": ORANGE}, {"body": PICTURE}])
+    assert len(good) == 4
+    assert (bad["code"], "NaN or infinite" in bad["message"]) == (500, True)
+
+
+@pytest.mark.parametrize("shape", [(4, 10, 20), (1, 10, 20), (3, 0, 20)])
+def test_a_tensor_that_the_model_cannot_take_is_its_senders_fault(start_detector, shape):
+    handler = start_detector()
+    view = handler.context.for_batch([{}], ["a"])
+    sent = torch.full(shape, 0.5).tolist()
+    if 0 in shape:
+        (got,) = handler.handle([{"body": sent}], view)
+        assert (got["code"], "empty" in got["message"]) == (400, True)
+        return
+    with pytest.raises(RequestError, match=r"the model cannot take the tensor of shape \(\d, 10,"):
+        handler.handle([{"body": sent}], view)
+
+
+class TestMaskRCNN:
+    """A Mask R-CNN of torchvision, untrained and very small."""
+
+    @pytest.fixture
+    def masks_found(self):
+        """The network, and what it finds in `PICTURE` by itself."""
+        from torchvision.models.detection import MaskRCNN
+        from torchvision.ops import MultiScaleRoIAlign
+
+        torch.manual_seed(0)
+        backbone = nn.Sequential(nn.Conv2d(3, 8, 3, 4, 1), nn.ReLU(), nn.Conv2d(8, 8, 3, 2, 1))
+        backbone.out_channels = 8
+        network = MaskRCNN(
+            backbone,
+            4,
+            min_size=96,
+            max_size=160,
+            rpn_anchor_generator=AnchorGenerator(((32, 64),), ((1.0,),)),
+            mask_roi_pool=MultiScaleRoIAlign(["0"], 14, 2),
+            rpn_post_nms_top_n_test=10,
+            box_detections_per_img=3,
+            box_score_thresh=0.1,
+        ).eval()
+        with Image.open(io.BytesIO(PICTURE)) as image, torch.inference_mode():
+            (found,) = network([transforms.functional.to_tensor(image)])
+        assert len(found["boxes"]) == 3
+        return network, found
+
+    @pytest.mark.parametrize("form", ["eager", "scripted"])
+    def test_masks_are_those_of_the_network(
+        self, form, masks_found, start_detector, scripted, answer
+    ):
+        network, found = masks_found
+        settings = {"answers": "records", "threshold": 0.1}
+        handler = start_detector(model=scripted(network), settings=settings, names=None)
+        if form == "eager":
+            handler.model = network
+        _, got = answer(handler, [{"body": ORANGE}, {"body": PICTURE}])
+        for each, mask in zip(got, found["masks"], strict=True):
+            assert (rle.decode(each["mask"]) == (mask[0] >= 0.5).numpy()).mean() > 0.999
+        assert json.loads(json.dumps(got)) == got

@@ -1,5 +1,7 @@
 """Resizing and cropping a picture as it is stored is the same as doing it upright."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from picture_corpus import TURNED, quartered
 from PIL import Image, ImageOps
 
-from default_handlers.pictures import Picture
+from default_handlers.pictures import Interpolation, Picture
 
 NOISE = np.random.default_rng(7).integers(0, 256, (60, 90, 3), np.uint8)
 FORMS = {"array": np.array, "image": Image.Image.copy}
@@ -44,7 +46,7 @@ def test_what_is_seen_is_what_pillow_makes_of_the_upright_picture(form, orientat
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("interpolation", get_args(Interpolation))
 def test_an_upright_picture_is_resized_as_pillow_does_it(form, interpolation):
     """To the last bit by Pillow itself, to one level by torch."""
     image = Image.fromarray(NOISE)

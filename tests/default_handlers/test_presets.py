@@ -13,7 +13,9 @@ from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
 from default_handlers.decoding import as_picture, decode
+from default_handlers.placement import Placement
 from default_handlers.presets import IMAGENET, WHOLE_PICTURE, ImagePreset
+from ts_sdk.errors import RequestError
 
 CPU = torch.device("cpu")
 
@@ -21,8 +23,12 @@ CPU = torch.device("cpu")
 def as_torchvision(preset):
     return transforms.Compose(
         [
-            transforms.Resize(preset.resize_px, InterpolationMode(preset.interpolation)),
-            transforms.CenterCrop(preset.crop_px),
+            transforms.Resize(
+                preset.resize_px,
+                InterpolationMode(preset.interpolation),
+                max_size=preset.longest_px,
+            ),
+            transforms.CenterCrop(preset.crop_px) if preset.crop_px else nn.Identity(),
             transforms.ToTensor(),
             transforms.Normalize(preset.mean, preset.std),
         ]
@@ -50,6 +56,10 @@ PRESETS = [
     ImagePreset(resize_px=224),
     ImagePreset(resize_px=232, interpolation="bicubic"),
     ImagePreset(301, 299, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    ImagePreset((200, 310), (180, 300)),
+    ImagePreset(256, None, longest_px=300),
+    ImagePreset(interpolation="nearest"),
+    ImagePreset(interpolation="lanczos"),
 ]
 
 
@@ -58,7 +68,7 @@ PRESETS = [
 def test_photographs_are_prepared_as_torchvision_prepares_them(photographs, preset, kind, network):
     """A level of 255 apart at most, and probabilities within 1e-3 in the same order."""
     level = 1 / 255 / min(preset.std)
-    most_levels = {"bilinear": 1, "bicubic": 2}[preset.interpolation]
+    most_levels = {"bicubic": 2}.get(preset.interpolation, 1)
     for path in photographs:
         data = encoded(Image.open(path).convert("RGB"), kind, quality=90)
         batch = prepared(preset, data)
@@ -80,6 +90,81 @@ def test_sizes_are_rounded_as_torchvision_rounds_them(width, height, crop_px):
     batch = preset.normalise([preset.crop(as_picture(image))], CPU)
     assert batch.shape == (1, 3, crop_px, crop_px)
     assert (batch[0] - expected).abs().max() <= 1 / 255 / 0.22
+
+
+PLAIN = {"mean": (0.0,) * 3, "std": (1.0,) * 3}
+PIXELS = torch.tensor([[[255, 0, 0], [10, 20, 30]]], dtype=torch.uint8)
+
+
+def test_channels_come_in_the_order_that_is_asked_for():
+    (bgr,) = ImagePreset(colour="bgr", value_range="0..255", **PLAIN).normalise([PIXELS], CPU)
+    assert bgr[:, 0].T.tolist() == [[0, 0, 255], [30, 20, 10]]
+
+
+def test_mean_and_std_are_in_the_units_and_the_order_of_the_channels():
+    preset = ImagePreset(colour="bgr", value_range="0..255", mean=(30, 20, 10), std=(1, 2, 4))
+    (seen,) = preset.normalise([PIXELS], CPU)
+    assert seen[:, 0, 0].tolist() == pytest.approx([-30, -10, 61.25])
+    assert seen[:, 0, 1].tolist() == pytest.approx([0, 0, 0], abs=1e-5)
+
+
+def test_grey_is_what_pillow_makes_of_colours():
+    noise = torch.randint(0, 256, (50, 40, 3), dtype=torch.uint8)
+    preset = ImagePreset(mean=(0.0,), std=(1.0,), colour="grey")
+    (seen,) = preset.normalise([noise], CPU)
+    grey = Image.fromarray(noise.numpy()).convert("L")
+    assert torch.equal(seen, transforms.functional.to_tensor(grey))
+
+
+def test_a_layout_changes_the_memory_and_not_the_numbers():
+    crops = [torch.randint(0, 256, (5, 7, 3), dtype=torch.uint8) for _ in range(2)]
+    plain, memory, last = (
+        ImagePreset(layout=layout).normalise(crops, CPU)
+        for layout in ("nchw", "channels_last", "nhwc")
+    )
+    assert memory.is_contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(memory, plain, atol=1e-6)
+    assert last.is_contiguous()
+    assert torch.allclose(last.permute(0, 3, 1, 2), plain, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("preset", "size", "placement"),
+    [
+        (ImagePreset(10, 8), (40, 20), Placement((40, 20), (20, 10), (6, 1, 14, 9))),
+        (ImagePreset(10, None), (20, 40), Placement((20, 40), (10, 20), (0, 0, 10, 20))),
+        (
+            ImagePreset(10, None, longest_px=15),
+            (40, 20),
+            Placement((40, 20), (15, 7), (0, 0, 15, 7)),
+        ),
+        (ImagePreset((6, 8), None), (3, 3), Placement((3, 3), (8, 6), (0, 0, 8, 6))),
+        (ImagePreset(None, (2, 4)), (8, 8), Placement((8, 8), (8, 8), (2, 3, 6, 5))),
+        (WHOLE_PICTURE, (8, 9), Placement.unchanged((8, 9))),
+    ],
+)
+def test_where_the_models_input_lies_in_the_picture_is_known(preset, size, placement):
+    assert preset.place(size) == placement
+    seen = preset.crop(as_picture(Image.new("RGB", size)))
+    assert tuple(seen.shape) == (placement.seen[1], placement.seen[0], 3)
+
+
+@pytest.mark.parametrize(
+    ("preset", "size", "words"),
+    [
+        (ImagePreset(10, None, longest_px=15), (1000, 1), "resized to 15 x 0: nothing is left"),
+        (
+            ImagePreset(None, 5),
+            (9, 4),
+            "at least 5 x 5 pixels, which are cropped from it, got one of 9",
+        ),
+        (ImagePreset(10, 10, longest_px=15), (90, 9), "after resizing, got one of 90 x 9"),
+        (ImagePreset(500, None), (9000, 1), "4500000 x 500: more than 178,956,970 pixels"),
+    ],
+)
+def test_a_picture_of_which_too_little_or_too_much_is_left_is_refused(preset, size, words):
+    with pytest.raises(RequestError, match=words):
+        preset.place(size)
 
 
 def test_a_reduced_jpeg_is_nearly_the_same(photographs):
@@ -118,10 +203,18 @@ def test_a_batch_made_in_inference_mode_does_no_harm_to_later_ones():
     ("values", "words"),
     [
         ({"crop_px": 257}, "a crop of 257 px does not fit into a shorter side resized to 256 px"),
-        ({"crop_px": 0}, "a crop of 0 px does not fit"),
+        ({"crop_px": 0}, "crop_px must be at least 1, not 0"),
         ({"std": (0.2, 0.0, 0.2)}, "those of std above 0"),
         ({"mean": (0.5,)}, "a number each for red, green and blue"),
-        ({"interpolation": "lanczos"}, "interpolation must be one of"),
+        ({"interpolation": "box"}, "interpolation must be one of"),
+        ({"colour": "grey"}, "a number each for grey"),
+        (
+            {"resize_px": (100, 300)},
+            "a crop of 224 px does not fit into a picture resized to 300 x",
+        ),
+        ({"resize_px": None, "longest_px": 3}, "longest_px limits a resize_px of one number"),
+        ({"longest_px": 0}, "longest_px must be at least 1"),
+        ({"value_range": "0-1"}, "value_range must be one of"),
     ],
 )
 def test_a_preset_that_makes_no_sense_is_refused(values, words):
@@ -144,4 +237,4 @@ def test_whole_pictures_of_one_size_are_a_batch_and_others_a_list():
     assert batch[:, 0, 0, 0].tolist() == [0, 1]
     mixed = WHOLE_PICTURE.normalise([*crops, crops[0][:2]], CPU)
     assert [each.shape for each in mixed] == [(3, 4, 5), (3, 4, 5), (3, 2, 5)]
-    assert WHOLE_PICTURE.normalise([], CPU) == []
+    assert WHOLE_PICTURE.normalise([], CPU).shape == (0, 3, 0, 0)

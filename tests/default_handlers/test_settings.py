@@ -14,7 +14,7 @@ def read(section):
         settings.whole("topk", 5),
         settings.switch("fast_decode", default=False),
         settings.word("interpolation", "bilinear", WORDS),
-        settings.per_channel("mean", (0.5, 0.5, 0.5)),
+        settings.per_channel("mean", (0.5, 0.5, 0.5), "red, green and blue"),
     )
     settings.check()
     return values
@@ -41,10 +41,10 @@ def test_what_is_set_is_taken():
         ("fast_decode", 1, "true or false, not 1"),
         ("interpolation", "lanczos", "one of bilinear, bicubic, not 'lanczos'"),
         ("interpolation", "bicubc", r"one of bilinear, bicubic \(did you mean bicubic\?\)"),
-        ("mean", [0.5, 0.5], "a list of three numbers"),
-        ("mean", 0.5, "a list of three numbers"),
-        ("mean", [0.5, 0.5, float("nan")], "a list of three numbers"),
-        ("mean", [0.5, 0.5, "0.5"], "a list of three numbers"),
+        ("mean", [0.5, 0.5], "a list of 3 numbers, for red, green and blue"),
+        ("mean", 0.5, "a list of 3 numbers, for red, green and blue"),
+        ("mean", [0.5, 0.5, float("nan")], "a list of 3 numbers, for red, green and blue"),
+        ("mean", [0.5, 0.5, "0.5"], "a list of 3 numbers, for red, green and blue"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_was_wanted(name, value, wanted):
@@ -74,6 +74,77 @@ def test_a_number_without_a_default_may_be_none(section, value):
     settings = Settings(section)
     assert settings.whole("topk", None) == value
     settings.check()
+
+
+@pytest.mark.parametrize("value", [None, "none"])
+def test_none_is_a_word_and_yamls_null(value):
+    settings = Settings({"nms": value, "resize": value, "max_boxes": value, "classes": value})
+    assert settings.fraction_or_none("nms", 0.5) is None
+    assert settings.sides("resize", 256) is None
+    assert settings.whole_or_none("max_boxes", 3) is None
+    assert settings.classes("classes", ["cat"], {"0": "cat"}) is None
+    settings.check()
+
+
+@pytest.mark.parametrize(("value", "sides"), [(9, 9), ([20, 30], (20, 30))])
+def test_sides_are_one_number_or_height_and_width(value, sides):
+    settings = Settings({"crop": value})
+    assert settings.sides("crop", None) == sides
+    settings.check()
+
+
+@pytest.mark.parametrize(
+    ("read", "words"),
+    [
+        (lambda settings: settings.sides("it", 3), "a list of height and width, or none"),
+        (lambda settings: settings.whole_or_none("it", 3), "a whole number of at least 1, or none"),
+        (lambda settings: settings.fraction_or_none("it", 0.5), "a number from 0 to 1, or none"),
+        (lambda settings: settings.classes("it", None, {}), "a list of class names or numbers"),
+    ],
+)
+@pytest.mark.parametrize("value", [-1, [], [1, 2, 3, -4], True, "wide", {}])
+def test_what_is_none_of_these_is_refused(read, words, value):
+    settings = Settings({"it": value})
+    if value == [1, 2, 3, -4] and "class" in words:
+        words = "there is no class -4"
+    read(settings)
+    with pytest.raises(ConfigError, match=words):
+        settings.check()
+
+
+def test_a_single_channel_has_a_single_number():
+    settings = Settings({"mean": 0.5, "std": [0.25]})
+    assert settings.per_channel("mean", (0.0,), "grey") == (0.5,)
+    assert settings.per_channel("std", (1.0,), "grey") == (0.25,)
+    settings.check()
+
+
+NAMES = {"0": "cat", "1": "dog", "5": "dog", "6": "7"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "numbers"),
+    [(["cat"], {0}), (["dog", 9], {1, 5, 9}), (["8"], {8}), (["7"], {6}), ([0, "cat"], {0})],
+)
+def test_classes_are_given_by_name_or_number(wanted, numbers):
+    settings = Settings({"classes": wanted})
+    assert settings.classes("classes", None, NAMES) == numbers
+    settings.check()
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (NAMES, r"classes: there is no class 'dgo'; did you mean 'dog'\?"),
+        ({"0": "tench"}, "no class 'dgo': index_to_name.json has no such name"),
+        (None, "index_to_name.json is not in the archive"),
+    ],
+)
+def test_a_class_that_is_not_there_is_refused(names, words):
+    settings = Settings({"classes": ["dgo"]})
+    settings.classes("classes", None, names)
+    with pytest.raises(ConfigError, match=words):
+        settings.check()
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,8 @@ HOSTILE = [
     ({"body": b"caf\xe9"}, "4 bytes that are not UTF-8: the first wrong one is 0xe9 at position 3"),
     ({"body": "the cat " * 1_250_000}, "10,000,000 characters; at most 6,553,500"),
     ({"body": 7}, "expected text, as UTF-8 or as a JSON string, got 7"),
-    ({"body": ["the", "cat"]}, "got a list"),
+    ({"body": ["the", 7]}, "text 2 of 2: expected text, as UTF-8 or as a JSON string, got 7"),
+    ({"body": ["the", "中文"]}, "text 2 of 2: expected text with words"),
     ({"body": {"text": "the cat"}}, "got a JSON object with the keys 'text'"),
     ({}, "in a part named data or body, got a request without content"),
     ({"a": "the", "b": "cat"}, "got the parts a, b"),
@@ -116,6 +117,14 @@ def test_a_batch_of_nothing_but_hostile_texts_never_reaches_the_model(start_text
     handler = start_text(model="from torch import nn\nclass M(nn.Module): pass")
     answers = answer(handler, [row for row, _ in HOSTILE])
     assert {each["code"] for each in answers} == {400}
+
+
+def test_a_list_of_texts_is_answered_by_a_list(start_text, answer):
+    several, alone = answer(start_text(), [{"body": TEXTS}, {"body": TEXTS[1]}])
+    assert [list(each.values()) for each in several] == [
+        pytest.approx(probabilities(numbers), abs=1e-6) for numbers in NUMBERS
+    ]
+    assert list(alone.values()) == pytest.approx(probabilities(NUMBERS[1]), abs=1e-6)
 
 
 def test_words_that_are_in_no_vocabulary_are_left_out_where_there_is_no_entry_for_them(

@@ -12,7 +12,7 @@ from torchvision import transforms
 
 from default_handlers import ImageClassifier, ImagePreset, VisionHandler
 from default_handlers.decoding import MAX_PIXELS
-from ts_sdk.errors import ConfigError
+from ts_sdk.errors import ConfigError, RequestError
 
 RED_PNG = encoded(Image.new("RGB", (30, 20), (255, 0, 0)), "PNG")
 BLUE_JPEG = encoded(Image.new("RGB", (40, 400), (0, 0, 255)), "JPEG")
@@ -162,7 +162,7 @@ def test_the_preset_may_come_from_a_subclass_and_settings_change_only_what_they_
     ("settings", "words"),
     [
         ({"crop": 300}, "a crop of 300 px does not fit into a shorter side resized to 256 px"),
-        ({"resize": -1}, "resize must be a whole number of at least 1, not -1"),
+        ({"resize": -1}, "resize must be a whole number of at least 1, a list of height and width"),
         ({"std": [0, 1, 1]}, "those of std above 0"),
         ({"max_pixel": 3}, r"max_pixel is not a setting; did you mean max_pixels\?"),
         ("fast", "handler must be a section"),
@@ -288,3 +288,128 @@ def test_an_error_in_image_processing_is_not_hidden(start):
 def test_only_classes_that_say_so_may_run_in_threads():
     assert vars(ImageClassifier)["concurrent"] is True
     assert "concurrent" not in vars(VisionHandler)
+
+
+NINE_SQUARE = """
+from torch import nn
+
+
+class NineSquare(nn.Module):
+    '''Takes three channels of 9 x 9 only.'''
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(9, 3)
+
+    def forward(self, pictures):
+        if pictures.shape[1] != 3:
+            raise ValueError("three channels, please")
+        return self.layer(pictures).mean((1, 2))
+"""
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        (
+            torch.zeros(3, 9, 8),
+            r"the model cannot take the tensor of shape \(3, 9, 8\) that was sent",
+        ),
+        (torch.zeros(4, 9, 9), r"shape \(4, 9, 9\) that was sent \(three channels, please\)"),
+        (torch.zeros(5), r"shape \(5,\)"),
+        (torch.tensor(1.0).expand(1, 1, 1, 1, 1), r"shape \(1, 1, 1, 1, 1\)"),
+    ],
+)
+def test_a_tensor_that_the_model_cannot_take_is_its_senders_fault(start, answer, sent, words):
+    handler = start(Scores, model=NINE_SQUARE, settings={"resize": 9, "crop": 9})
+    with pytest.raises(RequestError, match=words) as refusal:
+        answer(handler, [{"body": sent.tolist()}])
+    assert refusal.value.status == 400
+    with pytest.raises(RequestError, match=words) as refusal:
+        answer(handler, [{"body": RED_PNG}, {"body": sent.tolist()}])
+    assert refusal.value.index == 1
+
+
+def test_a_model_that_fails_on_a_picture_is_not_the_senders_fault(start, answer):
+    handler = start(Scores, model=NINE_SQUARE, settings={"resize": 8, "crop": 8})
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        answer(handler, [{"body": RED_PNG}])
+
+
+@pytest.mark.parametrize("sent", [torch.zeros(3, 9, 8), torch.zeros(4, 9, 9)])
+def test_of_a_batch_only_the_tensors_request_fails(tmp_path, sent):
+    import json
+
+    import ts_sdk
+
+    (tmp_path / "MAR-INF").mkdir()
+    manifest = {
+        "model": {
+            "modelName": "nine",
+            "modelFile": "model.py",
+            "handler": "image_classifier",
+            "configFile": "model-config.yaml",
+        }
+    }
+    (tmp_path / "MAR-INF/MANIFEST.json").write_text(json.dumps(manifest))
+    (tmp_path / "model.py").write_text(NINE_SQUARE)
+    (tmp_path / "model-config.yaml").write_text("handler: {resize: 9, crop: 9}")
+    with ts_sdk.load(tmp_path, device="cpu") as model:
+        good, bad, also_good, empty = model.predict_batch([RED_PNG, sent, RED_PNG, []])
+        assert good == also_good == model.predict(RED_PNG)
+    assert (bad.status, bad.index) == (400, 1)
+    assert "that was sent" in bad.message
+    assert (empty.status, empty.index) == (400, 3)
+
+
+@pytest.mark.parametrize("layout", ["channels_last", "nchw"])
+def test_the_layout_is_that_of_the_input_and_of_the_filters(start, layout):
+    filters = MEAN_OF_FILTERS
+    handler = start(Scores, model=filters, settings={"layout": layout, "resize": 8, "crop": 8})
+    batch = handler.preprocess([{"body": RED_PNG}, {"body": BLUE_JPEG}])
+    weight = handler.model.layer.weight
+    memory = torch.channels_last if layout == "channels_last" else torch.contiguous_format
+    assert batch.is_contiguous(memory_format=memory)
+    assert weight.is_contiguous(memory_format=memory)
+
+
+MEAN_OF_FILTERS = """
+from torch import nn
+
+
+class MeanOfFilters(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Conv2d(3, 4, 3)
+
+    def forward(self, pictures):
+        return self.layer(pictures).mean((2, 3))
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"colour": "bgr"}, {"colour": "bgr", "mean": (0.406, 0.456, 0.485)}),
+        ({"colour": "grey"}, {"colour": "grey", "mean": (0.0,), "std": (1.0,)}),
+        ({"colour": "grey", "mean": 0.5}, {"colour": "grey", "mean": (0.5,), "std": (1.0,)}),
+        ({"value_range": "0..255"}, {"mean": (0.0,) * 3, "std": (1.0,) * 3}),
+        ({"value_range": "0..255", "mean": [1, 2, 3]}, {"mean": (1.0, 2.0, 3.0)}),
+        ({"value_range": "0..1"}, {"mean": (0.485, 0.456, 0.406)}),
+        ({"crop": "none"}, {"crop_px": None}),
+        ({"resize": [300, 400], "crop": [280, 390]}, {"resize_px": (300, 400)}),
+        ({"resize": 400, "longest_side": 500, "crop": None}, {"longest_px": 500}),
+    ],
+    ids=str,
+)
+def test_what_is_not_set_goes_with_what_is(start, settings, expected):
+    preset = start(Scores, settings=settings).preset
+    assert {name: getattr(preset, name) for name in expected} == expected
+
+
+def test_a_picture_that_is_too_elongated_is_rejected_alone(start, answer):
+    handler = start(Scores, settings={"resize": 16, "longest_side": 40, "crop": "none"})
+    strip = encoded(Image.new("RGB", (2000, 3)), "PNG")
+    good, bad = answer(handler, [{"body": RED_PNG}, {"body": strip}])
+    assert (bad["code"], "resized to 40 x 0" in bad["message"]) == (400, True)
+    assert np.array(good).shape == (3,)

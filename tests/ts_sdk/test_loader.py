@@ -1,6 +1,7 @@
 """`load`: from an archive in any form to a model that answers, and no trace in the process."""
 
 import gc
+import json
 import os
 import sys
 import tarfile
@@ -8,6 +9,7 @@ import threading
 import weakref
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
@@ -439,3 +441,21 @@ class TestClosing:
         after = cycle(300)
         assert after[:4] == before[:4]
         assert after[4] - before[4] < 300  # less than one object a cycle
+
+
+def test_a_handler_that_cannot_start_tells_what_its_requirements_lack(write_folder):
+    manifest = {"modelName": "m", "handler": "handler.py", "requirementsFile": "requirements.txt"}
+    folder = write_folder(
+        {
+            "handler.py": "import no_such_package\n",
+            "requirements.txt": "no-such-package==2.0\nnumpy==0.1  # long ago\npillow\n",
+            "MAR-INF/MANIFEST.json": json.dumps({"model": manifest}),
+        }
+    )
+    with pytest.raises(HandlerLoadError) as caught:
+        ts_sdk.load(folder, device="cpu")
+    (note,) = caught.value.__notes__
+    assert "needs no-such-package==2.0, not installed" in note
+    assert f"needs numpy==0.1, installed {version('numpy')}" in note
+    assert "pillow" not in note
+    assert "isolation='venv'" in note

@@ -304,6 +304,7 @@ class TestAHandlerThatRaises:
             from ts_sdk import BaseHandler
             class Mine(BaseHandler):
                 def initialize(self, context): self.model = torch.nn.Linear(2, 1)
+                def preprocess(self, data): return torch.ones(1, 3)
             """
         )
         failure = model.predict_batch([[1.0, 2.0, 3.0]])[0]

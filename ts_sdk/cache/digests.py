@@ -4,7 +4,8 @@ An archive with a RECORD tells its digest at once. One without, as the original 
 them, has to be hashed; the result is kept under what the file system says of the file. A change of
 its content changes its inode, size, modification time or change time. Only a change within the
 clock's own resolution could keep all of them, so a file that was changed a moment ago is hashed
-again (as git does with its index).
+again (as git does with its index). In the same way it is kept which members were compared with
+their SHA-256 where they lie.
 """
 
 import os
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from archiver import Archive
+    from archiver.member import Member
 
 _SETTLED_NS = 2 * 10**9
 _MOST_KEPT = 1000
@@ -42,9 +44,23 @@ class DigestMemory:
         if known is not None:
             return known
         digest = archive.digest()
-        if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _SETTLED_NS:
+        if _is_settled(status):
             self._keep(note, digest)
         return digest
+
+    def has_compared(self, archive: "Archive", member: "Member") -> bool:
+        """Whether *member* was compared with its SHA-256 since the archive's file has changed."""
+        status = archive.file_status
+        return status is not None and _read(self._note_of(status, member)) == member.sha256
+
+    def note_compared(self, archive: "Archive", member: "Member") -> None:
+        """Remember that *member* has its SHA-256."""
+        status = archive.file_status
+        if status is not None and member.sha256 is not None and _is_settled(status):
+            self._keep(self._note_of(status, member), member.sha256)
+
+    def _note_of(self, status: os.stat_result, member: "Member") -> Path:
+        return self.folder / f"{_name_of(status)}-at-{member.offset}"
 
     def _keep(self, note: Path, digest: str) -> None:
         notes = sorted(self.folder.iterdir(), key=_age)
@@ -53,6 +69,10 @@ class DigestMemory:
         draft = note.with_name(f"{note.name}.{secrets.token_hex(4)}")
         draft.write_text(digest)
         draft.replace(note)
+
+
+def _is_settled(status: os.stat_result) -> bool:
+    return time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _SETTLED_NS
 
 
 def _name_of(status: os.stat_result) -> str:

@@ -1,15 +1,17 @@
 """Which archives are extracted, when, and which of them are cleared again."""
 
 import errno
+import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archiver.errors import CorruptArchiveError
 from archiver.sizes import format_size
 from ts_sdk.cache.folder import CacheEntry, CacheFolder
 from ts_sdk.cache.leases import Lease
@@ -18,6 +20,7 @@ from ts_sdk.sizes import parse_size
 
 if TYPE_CHECKING:
     from archiver import Archive
+    from archiver.member import Member
 
 _DEFAULT_LIMIT_BYTES = 20 * 2**30
 _LEFT_IN_ARCHIVE = ("MAR-INF/RECORD", "MAR-INF/samples/")
@@ -59,11 +62,15 @@ class ExtractionCache:
         self.limit_bytes = _limit_of_user() if limit_bytes is None else limit_bytes
         self._folder = CacheFolder(self.root)
 
-    def lease(self, archive: "Archive") -> Lease:
+    def lease(self, archive: "Archive", *, without: Collection[str] = ()) -> Lease:
         """Make sure that *archive* is extracted, and keep it so until the lease is released.
 
         A plain folder is used in place. Of several processes that ask at once, one extracts and
         the others wait for it.
+
+        Args:
+            archive: What is extracted.
+            without: Members that need not be there.
 
         Raises:
             CacheError: The cache cannot be used: not private, not writable, no space.
@@ -74,7 +81,7 @@ class ExtractionCache:
         sizes = {
             member.name: member.size
             for member in archive.members
-            if not member.name.startswith(_LEFT_IN_ARCHIVE)
+            if not member.name.startswith(_LEFT_IN_ARCHIVE) and member.name not in without
         }
         with self._explained(f"{archive.path.name} cannot be extracted to"):
             self._folder.make_ready()
@@ -86,6 +93,22 @@ class ExtractionCache:
                 lock.release()
                 raise
         return Lease(self._folder.files_of(digest), hit=hit, lock=lock)
+
+    def verify_in_place(self, archive: "Archive", member: "Member", content: memoryview) -> None:
+        """Compare *content* with the SHA-256 of *member*, unless the cache remembers that it was.
+
+        Raises:
+            CacheError: The cache cannot be used.
+            archiver.CorruptArchiveError: It is not what was packed.
+        """
+        with self._explained(f"{archive.path.name} cannot be noted in"):
+            self._folder.make_ready()
+            if self._folder.digests.has_compared(archive, member):
+                return
+            if hashlib.sha256(content).hexdigest() != member.sha256:
+                problem = f"the member {member.name!r} has another SHA-256 than RECORD says"
+                raise CorruptArchiveError(archive.path, [problem])
+            self._folder.digests.note_compared(archive, member)
 
     def entries(self) -> list[CacheEntry]:
         """The archives in the cache, the one used last first."""

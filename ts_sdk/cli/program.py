@@ -16,6 +16,9 @@ COMMANDS = {
     "run": "answer inputs with an archive's model",
     "inspect": "show what is in an archive, without running it",
     "verify": "check that archives are sound, byte for byte",
+    "doctor": "say whether archives run here, or what they need",
+    "convert": "convert an archive's model to another form",
+    "precision": "measure which precision is safe for a model",
     "unpack": "write an archive's files to a folder",
     "cache": "show or clear the extracted archives",
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ts_sdk.cli.bodies import parse_body, with_bodies_named
+from ts_sdk.cli.drawing import Drawings
 from ts_sdk.cli.exit_codes import ExitCode
 from ts_sdk.cli.inputs import KINDS, Input, find_inputs
 from ts_sdk.cli.limits import add_limits, limits_of
@@ -17,6 +18,7 @@ from ts_sdk.cli.outcomes import OutcomePrinter
 from ts_sdk.cli.progress import show_progress
 from ts_sdk.cli.tables import Column, print_table
 from ts_sdk.cli.usage import UsageError, add_json_switch, make_command_parser
+from ts_sdk.cli.wire import add_wire_options, as_sent
 from ts_sdk.errors import DeviceUnavailableError, PrecisionError, RequestError
 
 if TYPE_CHECKING:
@@ -27,6 +29,11 @@ inputs:
   A file's suffix tells what the handler gets: .json is decoded, text files (.txt, .csv, .html,
   .xml, .md) are str, all else bytes. A folder stands for all files in it, hidden ones left out,
   in sorted order. '-' is standard input, as bytes unless --as says otherwise.
+
+--header, --content-type:
+  What a client would send with each input. TorchServe's own are explain and describe:
+  --header 'explain: True'. With --content-type the input's bytes are decoded as TorchServe's worker
+  did: application/json and text/... are, all else stays bytes.
 
 --json:
   Followed by a JSON object, list or string, it is a request body, the same as --body. Otherwise
@@ -58,6 +65,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="a request body; may be given several times",
     )
     parser.add_argument("--as", dest="kind", choices=KINDS, help="read every INPUT as this")
+    add_wire_options(parser)
     _add_model_options(parser)
     _add_output_options(parser)
     add_limits(parser)
@@ -76,6 +84,12 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         help="float32, float16, bfloat16, autocast-float16 or autocast-bfloat16",
     )
     parser.add_argument(
+        "--keep-float32",
+        metavar="LAYER",
+        action="append",
+        help="a layer, or a pattern of names, that computes in float32; may be given several times",
+    )
+    parser.add_argument(
         "--batch-size",
         metavar="N",
         type=_count,
@@ -86,6 +100,20 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="load weights that are a full pickle, which can run any code",
     )
+    parser.add_argument(
+        "--isolation",
+        choices=("archive", "process", "venv"),
+        default="archive",
+        help="run the handler in a process of its own, or in one that has what the archive's "
+        "requirements file asks for (venv installs that, once)",
+    )
+    parser.add_argument(
+        "--response-timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        help="with --isolation process or venv, the longest time that a batch may take, 0 for any "
+        "(default: responseTimeout of model-config.yaml, or 120)",
+    )
 
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -95,6 +123,12 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         help="write the answer of the one input to FILE, bytes as they are",
+    )
+    parser.add_argument(
+        "--draw",
+        metavar="FILE",
+        type=Path,
+        help="draw the answer on the input, to a PNG, JPEG or WebP; of several inputs to a folder",
     )
     parser.add_argument(
         "--timings", action="store_true", help="show the time of each phase, on standard error"
@@ -126,13 +160,28 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 0 or more")
+    return seconds
+
+
 def execute(args: argparse.Namespace) -> ExitCode:
     """Load the archive, answer the inputs batch by batch, say how it went."""
-    inputs = find_inputs(args.inputs, args.body, args.kind)
+    if args.response_timeout is not None and args.isolation == "archive":
+        raise UsageError("--response-timeout needs --isolation process or --isolation venv")
+    inputs = as_sent(find_inputs(args.inputs, args.body, args.kind), args)
     if args.output:
         _check_output(args.output, len(inputs))
+    drawings = Drawings.planned(args.draw, inputs) if args.draw else None
+    if drawings:
+        inputs = drawings.inputs
     with _load(args) as model:
-        failures = _answer_all(model, inputs, args)
+        failures = _answer_all(model, inputs, args, drawings)
         if args.timings:
             _print_timings(model, as_json=args.json)
     if failures and len(inputs) > 1:
@@ -155,12 +204,17 @@ def _load(args: argparse.Namespace) -> "Model":
             args.archive,
             device=args.device,
             precision=args.precision,
+            keep_float32=args.keep_float32,
             trust_pickle=args.trust_pickle,
+            isolation=args.isolation,
+            response_timeout_s=args.response_timeout,
             limits=limits_of(args),
         )
 
 
-def _answer_all(model: "Model", inputs: Sequence[Input], args: argparse.Namespace) -> int:
+def _answer_all(
+    model: "Model", inputs: Sequence[Input], args: argparse.Namespace, drawings: Drawings | None
+) -> int:
     """Print each outcome as soon as its batch is done; returns how many of them are errors."""
     size = args.batch_size or model.batch_size
     failures = 0
@@ -174,8 +228,12 @@ def _answer_all(model: "Model", inputs: Sequence[Input], args: argparse.Namespac
         )
         for start in range(0, len(inputs), size):
             batch = inputs[start : start + size]
-            for asked, outcome in zip(batch, _answer(model, batch), strict=True):
-                failures += not printer.show(asked.name, outcome)
+            outcomes = zip(batch, _answer(model, batch), strict=True)
+            for position, (asked, outcome) in enumerate(outcomes, start=start):
+                good = printer.show(asked.name, outcome)
+                if good and drawings:
+                    good = drawings.draw(position, model, outcome, progress.write_error)
+                failures += not good
             sys.stdout.flush()
             progress.advance(len(batch))
     return failures

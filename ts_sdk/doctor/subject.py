@@ -16,9 +16,9 @@ from ts_sdk.doctor.handler_code import HandlerCode, Place
 from ts_sdk.doctor.own_modules import OwnModules
 from ts_sdk.doctor.pickles import ScannedPickle, names_in_zips, scan_pickles
 from ts_sdk.doctor.quiet import quiet
-from ts_sdk.doctor.requirement_lines import requirement_lines
 from ts_sdk.doctor.sources import Function, Import, Source
 from ts_sdk.errors import ConfigError
+from ts_sdk.requirements import asked_packages
 
 if TYPE_CHECKING:
     from archiver import Archive, Inspection, Limits
@@ -221,7 +221,7 @@ class Subject:
     def requirements(self) -> Mapping[str, tuple[int, Requirement]]:
         """Normalized distribution → its line and what is asked for, of lines that are read."""
         found = {}
-        for number, line in requirement_lines(self.text(self.model.requirements_file) or b""):
+        for number, line in asked_packages(self.text(self.model.requirements_file) or b""):
             try:
                 requirement = Requirement(line)
             except InvalidRequirement:

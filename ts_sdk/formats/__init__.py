@@ -1,7 +1,9 @@
 """The forms in which a model is serialized: one module for each, behind one call.
 
-A form is recognised by the file's content, never by its suffix alone. Exported programs (`.pt2`),
-AOTInductor packages and ONNX have their names here already, so that they are refused by name.
+Whatever the form, the model is a `torch.nn.Module` that is called as `model(x)`, with tensors,
+lists, tuples and dicts. What a form cannot do (move to another device, change its precision, give
+gradients) raises an error that names forms that can. A form is recognised by the file's content,
+never by its suffix alone; its library is imported when the first file of it is loaded.
 """
 
 from pathlib import Path
@@ -9,12 +11,15 @@ from typing import TYPE_CHECKING
 
 from ts_sdk.errors import ModelFormatError
 from ts_sdk.formats.kinds import Kind, kind_of
+from ts_sdk.formats.refusal import Refusal, refusal_of
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-__all__ = ["Kind", "kind_of", "load_module"]
+__all__ = ["Kind", "Refusal", "kind_of", "load_module", "refusal_of"]
+
+_WEIGHTS_ONLY = (Kind.STATE_DICT, Kind.SAFETENSORS)
 
 
 def load_module(
@@ -23,6 +28,7 @@ def load_module(
     device: "torch.device",
     model_file: Path | None = None,
     trust_pickle: bool = False,
+    mapped: memoryview | None = None,
 ) -> "nn.Module":
     """The model in *path*, on *device*.
 
@@ -32,49 +38,89 @@ def load_module(
         device: Where its tensors shall be; one saved on CUDA loads on the CPU too.
         model_file: Python file that defines the module whose state dict *path* holds.
         trust_pickle: Whether a pickle may import more than tensors, and so run any code.
+        mapped: The content of *path* where it lies in an archive, safetensors; the module's weights
+            are then this memory itself, and no file is read.
 
     Raises:
         ModelFormatError: The file is no model, or not one that goes with *model_file*.
         UnsafeWeightsError: It is a pickle of more than weights and was not trusted.
+        LoadError: The library that the form needs is not installed.
+        DeviceUnavailableError: The model is of a form that does not run on *device*.
     """
-    from ts_sdk.formats import safetensors, state_dict, torchscript
-    from ts_sdk.formats.module_file import build_module, fill_module
-
     if path is None:
         if model_file is None:
             raise ModelFormatError("there is neither a serialized model nor a model file")
+        from ts_sdk.formats.module_file import build_module
+
         return build_module(model_file)
-    kind = _loadable_kind(path)
-    if kind is Kind.TORCHSCRIPT:
-        return torchscript.load(path, device)
-    if kind is Kind.SAFETENSORS:
-        state = safetensors.load(path, device)
+    kind = Kind.SAFETENSORS if mapped is not None else _known_kind(path)
+    if kind not in _WEIGHTS_ONLY:
+        return _load_whole(kind, path, device, trust_pickle=trust_pickle)
+    return _load_weights(kind, path, device, model_file, mapped, trust_pickle=trust_pickle)
+
+
+def _load_whole(
+    kind: Kind, path: Path, device: "torch.device", *, trust_pickle: bool
+) -> "nn.Module":
+    """A model of a form that holds its code too."""
+    match kind:
+        case Kind.TORCHSCRIPT:
+            from ts_sdk.formats import torchscript
+
+            return torchscript.load(path, device)
+        case Kind.EXPORTED_PROGRAM:
+            from ts_sdk.formats import exported_program
+
+            return exported_program.load(path, device, trust_pickle=trust_pickle)
+        case Kind.AOTINDUCTOR:
+            from ts_sdk.formats import aotinductor
+
+            return aotinductor.load(path, device)
+        case Kind.ONNX:
+            from ts_sdk.formats import onnx
+
+            return onnx.load(path, device)
+    from ts_sdk.formats import aotinductor
+
+    return aotinductor.load_library(path, device)
+
+
+def _load_weights(
+    kind: Kind,
+    path: Path,
+    device: "torch.device",
+    model_file: Path | None,
+    mapped: memoryview | None,
+    *,
+    trust_pickle: bool,
+) -> "nn.Module":
+    """The module that *model_file* defines, with the weights in *path*."""
+    from ts_sdk.formats import safetensors, state_dict
+    from ts_sdk.formats.module_file import build_module, fill_module
+
+    if kind is Kind.STATE_DICT:
+        state = state_dict.load(path, device, trust_pickle=trust_pickle)
+        if not isinstance(state, dict):
+            return state_dict.whole_module(state, path)
+    elif mapped is not None:
+        state = safetensors.tensors_in(mapped, path.name, device)
     else:
-        loaded = state_dict.load(path, device, trust_pickle=trust_pickle)
-        if not isinstance(loaded, dict):
-            return state_dict.whole_module(loaded, path)
-        state = loaded
+        state = safetensors.load(path, device)
     if model_file is None:
         raise ModelFormatError(
             f"{path.name} holds weights only ({kind.value}), and the archive names no model file; "
             "pack it with --model-file, the Python file that defines the module"
         )
-    return fill_module(build_module(model_file, state.keys()), state, path)
+    module = build_module(model_file, state.keys())
+    return fill_module(module, state, path, adopt=mapped is not None)
 
 
-def _loadable_kind(path: Path) -> Kind:
+def _known_kind(path: Path) -> Kind:
     try:
         kind = kind_of(path)
     except FileNotFoundError as error:
         raise ModelFormatError(f"the serialized model {path.name} is not in the archive") from error
-    if kind in (Kind.EXPORTED_PROGRAM, Kind.ONNX, Kind.SHARED_LIBRARY):
-        raise ModelFormatError(
-            f"{path.name} is {kind.value}, which this release does not load; a state dict with its "
-            "model file, safetensors or TorchScript works, or load it in the handler's initialize()"
-        )
-    if kind is Kind.UNKNOWN:
-        raise ModelFormatError(
-            f"{path.name} is no serialized model that is known here (state dict, safetensors or "
-            "TorchScript): was it downloaded or copied whole?"
-        )
+    refusal = refusal_of(kind)
+    if refusal is not None:
+        raise ModelFormatError(f"{path.name} {refusal.reason}: {refusal.advice}")
     return kind

@@ -13,7 +13,8 @@ class Kind(Enum):
     STATE_DICT = "a torch.save file"
     SAFETENSORS = "safetensors"
     TORCHSCRIPT = "TorchScript"
-    EXPORTED_PROGRAM = "an exported program or AOTInductor package (.pt2)"
+    EXPORTED_PROGRAM = "an exported program (.pt2)"
+    AOTINDUCTOR = "an AOTInductor package (.pt2)"
     ONNX = "ONNX"
     SHARED_LIBRARY = "a compiled library (.so)"
     UNKNOWN = "unknown"
@@ -24,7 +25,7 @@ _KINDS: Mapping[SerializedForm, Kind] = {
     "pickle": Kind.STATE_DICT,
     "torchscript": Kind.TORCHSCRIPT,
     "exported program": Kind.EXPORTED_PROGRAM,
-    "aotinductor package": Kind.EXPORTED_PROGRAM,
+    "aotinductor package": Kind.AOTINDUCTOR,
     "safetensors": Kind.SAFETENSORS,
     "onnx": Kind.ONNX,
     "shared library": Kind.SHARED_LIBRARY,
@@ -39,4 +40,9 @@ def kind_of(path: Path) -> Kind:
     """
     with path.open("rb") as file:
         found = look_at(path.name, file, path.stat().st_size)
-    return _KINDS.get(found.form, Kind.UNKNOWN) if found else Kind.UNKNOWN
+    return kind_of_form(found.form) if found else Kind.UNKNOWN
+
+
+def kind_of_form(form: SerializedForm) -> Kind:
+    """The kind that a *form*, as `archiver.inspect` tells it, is of."""
+    return _KINDS.get(form, Kind.UNKNOWN)

@@ -46,15 +46,26 @@ def build_module(model_file: Path, names: Collection[str] = ()) -> "nn.Module":
 
 
 def fill_module(
-    module: "nn.Module", state: "Mapping[str, torch.Tensor]", path: Path
+    module: "nn.Module", state: "Mapping[str, torch.Tensor]", path: Path, *, adopt: bool = False
 ) -> "nn.Module":
     """*module* with the weights of *state*; every weight must be there and fit.
+
+    Args:
+        module: What is filled, in place.
+        state: The weights by name.
+        path: Where they come from, for messages.
+        adopt: Whether the module may go on with the tensors of *state* themselves, which saves
+            copying them; where that could be noticed they are copied nevertheless.
 
     Raises:
         ModelFormatError: Names or shapes differ; the message shows the first of them.
     """
+    from ts_sdk.formats.adoption import adopted
+
     wanted = module.state_dict(keep_vars=True)
     _refuse_checkpoint(wanted, state, path)
+    if adopt and adopted(module, wanted, _with_tied(wanted, state)):
+        return module
     missing, unknown = [], []
     cause: RuntimeError | None = None
     try:

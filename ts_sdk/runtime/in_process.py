@@ -79,6 +79,11 @@ class InProcessRunner:
         """The archive's context, shared by all batches."""
         return self._context
 
+    @property
+    def concurrent(self) -> bool:
+        """Whether batches may be handled at the same time."""
+        return self._behaviour.concurrent
+
     def run(self, asked: "Sequence[Asked]", emit: "Emit | None" = None) -> list[Reply]:
         """One reply a request; after an error of the whole batch, its halves are tried."""
         replies: dict[int, Reply] = {}

@@ -3,13 +3,17 @@
 import zipfile
 
 import pytest
-import torch
 
-from ts_sdk.formats import Kind, kind_of
+from ts_sdk.formats import Kind, kind_of, refusal_of
 
 
 def test_the_forms_that_are_loaded(serialized, request):
-    kinds = {"safetensors": Kind.SAFETENSORS, "torchscript": Kind.TORCHSCRIPT}
+    kinds = {
+        "safetensors": Kind.SAFETENSORS,
+        "torchscript": Kind.TORCHSCRIPT,
+        "program": Kind.EXPORTED_PROGRAM,
+        "onnx": Kind.ONNX,
+    }
     form = request.node.callspec.params["serialized"]
     assert kind_of(serialized) is kinds.get(form, Kind.STATE_DICT)
 
@@ -30,6 +34,16 @@ def test_an_exported_program_of_older_releases(tmp_path):
     assert kind_of(tmp_path / "x.pt2") is Kind.EXPORTED_PROGRAM
 
 
-def test_an_exported_program_of_this_release(tmp_path, affine):
-    torch.export.save(torch.export.export(affine, (torch.ones(1, 2),)), tmp_path / "x.pt2")
-    assert kind_of(tmp_path / "x.pt2") is Kind.EXPORTED_PROGRAM
+def test_a_package_with_a_compiled_model_in_it(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.pt2", "w") as file:
+        file.writestr("x/archive_format", "pt2")
+        file.writestr("x/data/aotinductor/model/a.wrapper.so", "")
+    assert kind_of(tmp_path / "x.pt2") is Kind.AOTINDUCTOR
+
+
+def test_what_cannot_be_loaded_is_told_without_a_file(monkeypatch):
+    assert refusal_of(Kind.ONNX) is None
+    assert "known here" in refusal_of(Kind.UNKNOWN).reason
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "onnxruntime is not installed" in refusal_of(Kind.ONNX).reason
+    assert refusal_of(Kind.STATE_DICT) is None

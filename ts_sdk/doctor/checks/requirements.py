@@ -8,8 +8,8 @@ from packaging.version import Version
 from ts_sdk.doctor.distributions import REPLACED, UNAVAILABLE
 from ts_sdk.doctor.environment import normalized, version_of
 from ts_sdk.doctor.findings import Finding, Severity
-from ts_sdk.doctor.requirement_lines import requirement_lines
 from ts_sdk.doctor.subject import Subject
+from ts_sdk.requirements import asked_packages
 
 _OUR_OWN = frozenset({"torch", "torchvision", "numpy", "pillow"})
 """What this library needs itself, so that no environment can have another one for the archive."""
@@ -31,7 +31,7 @@ def unmet_requirements(subject: Subject) -> Iterator[Finding]:
 def unread_requirements(subject: Subject) -> Iterator[Finding]:
     """Lines that name no package which could be looked up."""
     member = subject.model.requirements_file
-    for number, line in requirement_lines(subject.text(member) or b""):
+    for number, line in asked_packages(subject.text(member) or b""):
         try:
             Requirement(line)
         except InvalidRequirement:

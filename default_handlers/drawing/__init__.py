@@ -1,0 +1,1 @@
+"""Answers, drawn on the pictures that they are about."""

@@ -1,0 +1,34 @@
+"""Which forms of models cannot be loaded here, and why; nothing is imported to tell."""
+
+import importlib.util
+from dataclasses import dataclass
+
+from ts_sdk.formats.kinds import Kind
+
+ONNX_EXTRA = "pip install 'ts-sdk[onnx]', or for CUDA pip install onnxruntime-gpu"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a file is not loaded.
+
+    Attributes:
+        reason: The rest of a sentence that begins with the file's name.
+        advice: What to do.
+    """
+
+    reason: str
+    advice: str
+
+
+def refusal_of(kind: Kind) -> Refusal | None:
+    """Why no file of that *kind* is loaded here; None when they are."""
+    if kind is Kind.UNKNOWN:
+        return Refusal(
+            "is no serialized model that is known here (state dict, safetensors, TorchScript, .pt2 "
+            "or ONNX)",
+            "was it downloaded or copied whole?",
+        )
+    if kind is Kind.ONNX and importlib.util.find_spec("onnxruntime") is None:
+        return Refusal("is an ONNX model, and onnxruntime is not installed", ONNX_EXTRA)
+    return None

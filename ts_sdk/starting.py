@@ -1,0 +1,200 @@
+"""From an opened archive to a model whose handler runs in this process."""
+
+import uuid
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from archiver import Archive, Limits
+from ts_sdk.blame import explain
+from ts_sdk.cache import ExtractionCache
+from ts_sdk.config import ModelConfig
+from ts_sdk.context import SERVER_VERSION, Context
+from ts_sdk.devices import device_name
+from ts_sdk.entry_points import EntryPoint, enveloped, find_handler
+from ts_sdk.errors import (
+    DeviceUnavailableError,
+    HandlerLoadError,
+    LoadError,
+    PrecisionError,
+)
+from ts_sdk.handler import BaseHandler
+from ts_sdk.imports import ArchiveCode
+from ts_sdk.mapped_weights import map_weights
+from ts_sdk.metrics import Metrics
+from ts_sdk.model import Model
+from ts_sdk.model_facts import ModelFacts
+from ts_sdk.precision import Precision, set_precision
+from ts_sdk.runtime.awaiting import Loop
+from ts_sdk.runtime.in_process import Behaviour, InProcessRunner
+from ts_sdk.timing import PhaseTimes
+
+Isolation = Literal["archive", "process", "venv"]
+"""How far a handler is kept from the program; see `load`."""
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """The caller's wishes; see `load`."""
+
+    device: str | None
+    precision: str | None
+    keep_float32: tuple[str, ...] | None
+    trust_pickle: bool
+    isolation: Isolation
+    envelope: str | None
+    response_timeout_s: float | None
+    startup_timeout_s: float | None
+    cache: ExtractionCache | None
+    limits: Limits
+
+
+def start(archive: Archive, options: LoadOptions, times: PhaseTimes, resources: ExitStack) -> Model:
+    """Start an archive's handler in this process.
+
+    Args:
+        archive: The opened archive.
+        options: The caller's wishes.
+        times: Takes the time of each phase.
+        resources: Takes what has to be let go of again; the model's, when it is returned.
+
+    Raises:
+        LoadError: As for `ts_sdk.load`; so are the others.
+    """
+    cache = options.cache or ExtractionCache()
+    mapped = map_weights(archive, cache, times)
+    folder = _folder_of(
+        archive, cache, times, resources, without=None if mapped is None else mapped.name
+    )
+    config = _config_of(archive, folder)
+    facts = _facts_of(archive, config, options)
+    code = ArchiveCode(
+        folder, keep_bytecode=archive.form != "folder", alone=options.isolation != "archive"
+    )
+    resources.callback(code.close)
+    loop = Loop()
+    resources.callback(loop.close)
+    context = _context_for(archive, folder, config, facts, trust_pickle=options.trust_pickle)
+    keep_float32 = config.keep_float32 if options.keep_float32 is None else options.keep_float32
+    context.system_properties["keep_float32"] = keep_float32
+    if mapped is not None:
+        context.system_properties["mapped_weights"] = mapped.content
+    with code.starting():
+        with times.measure("import handler"):
+            entry = find_handler(code, archive.manifest.model.handler or "base_handler")
+        with times.measure("initialize"):
+            _initialize(entry, context, folder, loop)
+        _set_precision(entry, facts, keep_float32)
+        entry = enveloped(entry, options.envelope or archive.manifest.model.envelope, code, loop)
+    runner = InProcessRunner(
+        Behaviour(facts.name, facts.stateful, _is_concurrent(entry, config)),
+        entry,
+        context,
+        code,
+        times,
+        loop,
+        resources.pop_all(),
+    )
+    return Model(facts, runner, times)
+
+
+def _is_concurrent(entry: EntryPoint, config: ModelConfig) -> bool:
+    """Whether batches may be handled at the same time: the class or the config says so."""
+    says_so = vars(type(entry.handler)).get("concurrent") is True
+    return says_so or config.asynchronous
+
+
+def _folder_of(
+    archive: Archive,
+    cache: ExtractionCache,
+    times: PhaseTimes,
+    resources: ExitStack,
+    *,
+    without: str | None,
+) -> Path:
+    """The archive's members as files: the folder itself, or its place in the cache.
+
+    That named *without* need not be there.
+
+    Absolute, since the handler starts with the folder as its working directory.
+    """
+    if archive.form == "folder":
+        return archive.path.resolve()
+    with times.measure("extract"):
+        lease = cache.lease(archive, without=(without,) if without else ())
+    resources.callback(lease.release)
+    return lease.folder.resolve()
+
+
+def _config_of(archive: Archive, folder: Path) -> ModelConfig:
+    named = archive.manifest.model.config_file
+    return ModelConfig.read(folder / named) if named else ModelConfig()
+
+
+def _facts_of(archive: Archive, config: ModelConfig, options: LoadOptions) -> ModelFacts:
+    return ModelFacts(
+        path=archive.path,
+        name=archive.manifest.model.model_name,
+        version=archive.manifest.model.model_version,
+        device=device_name(options.device, config.device_type, config.device_ids),
+        precision=Precision.parse(options.precision or config.precision or Precision.FLOAT32),
+        batch_size=config.batch_size,
+        stateful=config.stateful,
+    )
+
+
+def _context_for(
+    archive: Archive, folder: Path, config: ModelConfig, facts: ModelFacts, *, trust_pickle: bool
+) -> Context:
+    kind, _, index = facts.device.partition(":")
+    gpu = int(index or 0) if kind == "cuda" else None
+    context = Context(
+        facts.name,
+        str(folder),
+        archive.manifest.to_dict(),
+        facts.batch_size,
+        gpu,
+        SERVER_VERSION,
+        metrics=Metrics(facts.name),
+        model_yaml_config=config.values,
+    )
+    # TorchServe's loader does so too: what `initialize` measures is the model's, and no error.
+    context.metrics.set_request_ids(str(uuid.uuid4()))
+    # Beyond the old server's facts; `BaseHandler` reads them.
+    context.system_properties.update(
+        device=facts.device, precision=str(facts.precision), trust_pickle=trust_pickle
+    )
+    return context
+
+
+def _initialize(entry: EntryPoint, context: Context, folder: Path, loop: Loop) -> None:
+    if isinstance(entry.handler, BaseHandler):
+        # Handlers whose own initialize() does not call this one's use its loading methods.
+        entry.handler.context = context
+    try:
+        loop.result_of(entry.initialize(context))
+    except (LoadError, DeviceUnavailableError, PrecisionError):
+        raise
+    except (Exception, SystemExit) as error:
+        raise HandlerLoadError(
+            f"the handler's initialize failed: {explain(error, folder)}", phase="initialize"
+        ) from error
+
+
+def _set_precision(entry: EntryPoint, facts: ModelFacts, keep_float32: Sequence[str]) -> None:
+    """Convert the model of a handler whose `initialize` is not `BaseHandler`'s."""
+    if facts.precision is Precision.FLOAT32:
+        return
+    from torch import device, nn
+
+    module: Any = getattr(entry.handler, "model", None)
+    if not isinstance(module, nn.Module):
+        raise PrecisionError(
+            f"{facts.precision} was asked for, but the handler keeps no torch module in "
+            "self.model; convert the model in its initialize() and load with precision='float32'"
+        )
+    placed = next(module.parameters(), None)  # its own initialize() may have chosen the device
+    place = device(facts.device) if placed is None else placed.device
+    set_precision(module, facts.precision, place, keep_float32=keep_float32)
