@@ -266,12 +266,13 @@ class Context:
         return self._of(idx).get_response_headers()
 
     def _of(self, idx: int) -> RequestProcessor:
+        processors: list[RequestProcessor] = self._of_batch()["request_processor"]
         try:
-            return self.request_processor[idx]
+            return processors[idx]
         except IndexError:
             raise HandlerContractError(
                 f"the handler asked the context for request {idx}, but the batch has "
-                f"{len(self.request_processor)}: count requests from 0",
+                f"{len(processors)}: count requests from 0",
                 client_message="Prediction failed",
             ) from None
 

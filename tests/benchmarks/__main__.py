@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 PAGE = Path("docs/benchmarks.md")
-NAMES = ("packing", "loading", "running", "isolating", "preprocessing", "handlers", "startup")
+NAMES = ("packing", "loading", "running", "compatibility", "isolating", "preprocessing", "handlers", "startup")
 
 
 def main() -> None:

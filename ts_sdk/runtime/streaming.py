@@ -7,7 +7,7 @@ without new data, for each request whose criterion says that more follows.
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -81,11 +81,12 @@ class Stream:
         kept, given = list(range(len(rows))), rows
         while kept:
             answered, context = call(kept, given)
+            criteria = context.stopping_criteria
             going_on = []
             for index, row in enumerate(kept):
-                goes_on = _goes_on(answered[index].outcome, index, context)
-                reply = _with_headers(answered[index], context.get_response_headers(index))
-                if goes_on:
+                stops = _stops(answered[index].outcome, criteria and criteria[index])
+                reply = _with_header(answered[index], stops)
+                if stops is False:
                     going_on.append(index)
                     self._send(row, reply)
                 else:
@@ -117,17 +118,16 @@ class Stream:
             self._emit(self._positions[row], reply)
 
 
-def _goes_on(outcome: object, index: int, context: "Context") -> bool:
-    """Whether request *index* is to be handled again; its response header says it too."""
-    criteria = context.stopping_criteria
-    stops = criteria[index](outcome) if criteria and not isinstance(outcome, RequestError) else None
-    if stops is not None:
-        context.set_response_header(index, _MORE_FOLLOWS, "false" if stops else "true")
-        return not stops
-    if context.get_response_headers(index).get(_MORE_FOLLOWS) == "true":
-        context.set_response_header(index, _MORE_FOLLOWS, "false")
-    return False
+def _stops(outcome: object, criterion: Callable[[Any], Any] | None) -> bool | None:
+    """Whether an answer is the last one; None where nothing says so."""
+    if not criterion or isinstance(outcome, RequestError):
+        return None
+    said = criterion(outcome)
+    return None if said is None else bool(said)
 
 
-def _with_headers(reply: Reply, headers: Mapping[str, str]) -> Reply:
-    return reply if reply.headers == headers else replace(reply, headers=dict(headers))
+def _with_header(reply: Reply, stops: bool | None) -> Reply:  # noqa: FBT001 - as `_stops` says
+    """*reply* with the header that says whether more follow, where one is due."""
+    if stops is None and reply.headers.get(_MORE_FOLLOWS) != "true":
+        return reply
+    return replace(reply, headers={**reply.headers, _MORE_FOLLOWS: str(stops is False).lower()})
