@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ts_sdk.cli.exit_codes import ExitCode
-from ts_sdk.cli.inputs import KINDS, find_inputs
 from ts_sdk.cli.limits import add_limits, limits_of
-from ts_sdk.cli.usage import UsageError, add_json_switch, make_command_parser
-from ts_sdk.errors import RequestError
+from ts_sdk.cli.model_options import add_kind, add_trust_pickle, read_samples
+from ts_sdk.cli.usage import add_json_switch, make_command_parser
 
 if TYPE_CHECKING:
     from ts_sdk.conversion import Conversion
@@ -48,7 +47,7 @@ def make_parser() -> argparse.ArgumentParser:
         required=True,
         help="a file that the handler answers; may be given several times",
     )
-    parser.add_argument("--as", dest="kind", choices=KINDS, help="read every sample as this")
+    add_kind(parser, "sample")
     parser.add_argument(
         "-o",
         "--output",
@@ -63,11 +62,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--static", action="store_true", help="for batches of one, where the batch may not vary"
     )
-    parser.add_argument(
-        "--trust-pickle",
-        action="store_true",
-        help="load weights that are a full pickle, which can run any code",
-    )
+    add_trust_pickle(parser)
     parser.add_argument("-f", "--force", action="store_true", help="replace an existing archive")
     add_json_switch(parser)
     add_limits(parser)
@@ -78,12 +73,7 @@ def execute(args: argparse.Namespace) -> ExitCode:
     """Convert, and say how near the answers are."""
     from ts_sdk.conversion import convert
 
-    samples = []
-    for asked in find_inputs(args.sample, [], args.kind):
-        try:
-            samples.append(asked.read())
-        except RequestError as error:
-            raise UsageError(f"the sample {asked.name}: {error.message}") from error
+    samples = read_samples(args.sample, args.kind)
     with redirect_stdout(sys.stderr):
         done = convert(
             args.archive,

@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ts_sdk.cli.exit_codes import ExitCode
-from ts_sdk.cli.inputs import KINDS, find_inputs
 from ts_sdk.cli.limits import add_limits, limits_of
+from ts_sdk.cli.model_options import (
+    add_device,
+    add_kind,
+    add_trust_pickle,
+    precision,
+    quantity,
+    read_samples,
+)
 from ts_sdk.cli.progress import show_progress
 from ts_sdk.cli.tables import Column, print_table
-from ts_sdk.cli.usage import UsageError, add_json_switch, make_command_parser
-from ts_sdk.errors import DeviceUnavailableError, PrecisionError, RequestError
+from ts_sdk.cli.usage import add_json_switch, make_command_parser
 
 if TYPE_CHECKING:
     from ts_sdk.precision_report import LayerDrift, PrecisionReport, PrecisionTrial
@@ -57,69 +63,29 @@ def make_parser() -> argparse.ArgumentParser:
         required=True,
         help="files and folders that the handler answers; the more, the better",
     )
-    parser.add_argument("--as", dest="kind", choices=KINDS, help="read every sample as this")
+    add_kind(parser, "sample")
     parser.add_argument(
         "--precision",
         metavar="WORD",
-        type=_precision,
+        type=precision,
         action="append",
         help="try this one; may be given several times (default: all)",
     )
     parser.add_argument(
         "--tolerance",
         metavar="SHARE",
-        type=_share,
+        type=quantity,
         default=0.02,
         help="the largest difference that is safe (default: 0.02)",
     )
     parser.add_argument(
         "--layers", metavar="N", type=_count, default=5, help="layers to show (default: 5)"
     )
-    _add_loading_options(parser)
+    add_device(parser)
+    add_trust_pickle(parser)
     add_json_switch(parser)
     add_limits(parser)
     return parser
-
-
-def _add_loading_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--device",
-        type=_device,
-        help="auto, cpu, cuda, cuda:1 or mps (default: what model-config.yaml asks for, or auto)",
-    )
-    parser.add_argument(
-        "--trust-pickle",
-        action="store_true",
-        help="load weights that are a full pickle, which can run any code",
-    )
-
-
-def _precision(text: str) -> str:
-    from ts_sdk.precision import Precision
-
-    try:
-        return Precision.parse(text)
-    except PrecisionError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _device(text: str) -> str:
-    from ts_sdk.devices import checked_word
-
-    try:
-        return checked_word(text)
-    except DeviceUnavailableError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of 0 or more")
-    return share
 
 
 def _count(text: str) -> int:
@@ -132,12 +98,7 @@ def execute(args: argparse.Namespace) -> ExitCode:
     """Measure, and print what was found."""
     from ts_sdk.precision_report import REDUCED, measure_precision
 
-    samples = []
-    for asked in find_inputs(args.sample, [], args.kind):
-        try:
-            samples.append(asked.read())
-        except RequestError as error:
-            raise UsageError(f"the sample {asked.name}: {error.message}") from error
+    samples = read_samples(args.sample, args.kind)
     words = args.precision or REDUCED
     with redirect_stdout(sys.stderr), show_progress(len(words)) as shown:
         report = measure_precision(

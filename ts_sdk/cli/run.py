@@ -12,14 +12,22 @@ from typing import TYPE_CHECKING
 from ts_sdk.cli.bodies import parse_body, with_bodies_named
 from ts_sdk.cli.drawing import Drawings
 from ts_sdk.cli.exit_codes import ExitCode
-from ts_sdk.cli.inputs import KINDS, Input, find_inputs
+from ts_sdk.cli.inputs import Input, find_inputs
 from ts_sdk.cli.limits import add_limits, limits_of
+from ts_sdk.cli.model_options import (
+    add_device,
+    add_kind,
+    add_trust_pickle,
+    count,
+    precision,
+    quantity,
+)
 from ts_sdk.cli.outcomes import OutcomePrinter
 from ts_sdk.cli.progress import show_progress
 from ts_sdk.cli.tables import Column, print_table
 from ts_sdk.cli.usage import UsageError, add_json_switch, make_command_parser
 from ts_sdk.cli.wire import add_wire_options, as_sent
-from ts_sdk.errors import DeviceUnavailableError, PrecisionError, RequestError
+from ts_sdk.errors import RequestError
 
 if TYPE_CHECKING:
     from ts_sdk.model import Model
@@ -64,7 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
         default=[],
         help="a request body; may be given several times",
     )
-    parser.add_argument("--as", dest="kind", choices=KINDS, help="read every INPUT as this")
+    add_kind(parser, "INPUT")
     add_wire_options(parser)
     _add_model_options(parser)
     _add_output_options(parser)
@@ -73,14 +81,10 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--device",
-        type=_device,
-        help="auto, cpu, cuda, cuda:1 or mps (default: what model-config.yaml asks for, or auto)",
-    )
+    add_device(parser)
     parser.add_argument(
         "--precision",
-        type=_precision,
+        type=precision,
         help="float32, float16, bfloat16, autocast-float16 or autocast-bfloat16",
     )
     parser.add_argument(
@@ -92,14 +96,10 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch-size",
         metavar="N",
-        type=_count,
+        type=count,
         help="inputs answered together (default: batchSize of model-config.yaml, or 1)",
     )
-    parser.add_argument(
-        "--trust-pickle",
-        action="store_true",
-        help="load weights that are a full pickle, which can run any code",
-    )
+    add_trust_pickle(parser)
     parser.add_argument(
         "--isolation",
         choices=("archive", "process", "venv"),
@@ -110,7 +110,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--response-timeout",
         metavar="SECONDS",
-        type=_seconds,
+        type=quantity,
         help="with --isolation process or venv, the longest time that a batch may take, 0 for any "
         "(default: responseTimeout of model-config.yaml, or 120)",
     )
@@ -134,40 +134,6 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         "--timings", action="store_true", help="show the time of each phase, on standard error"
     )
     add_json_switch(parser)
-
-
-def _device(text: str) -> str:
-    from ts_sdk.devices import checked_word
-
-    try:
-        return checked_word(text)
-    except DeviceUnavailableError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _precision(text: str) -> str:
-    from ts_sdk.precision import Precision
-
-    try:
-        return Precision.parse(text)
-    except PrecisionError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1
-    if not 0 <= seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of 0 or more")
-    return seconds
 
 
 def execute(args: argparse.Namespace) -> ExitCode:
