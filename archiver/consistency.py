@@ -97,3 +97,21 @@ def judge_named_files(path: Path, manifest: Manifest, names: Collection[str]) ->
             problems.append(f"'model.{key}' names {name!r}, which is not in the archive{meant}")
     if problems:
         raise ManifestError(path, problems)
+
+
+def refuse_store(path: Path, names: Collection[str]) -> None:
+    """Refuse a folder of archives, which is none itself.
+
+    Args:
+        path: The folder, which has no manifest.
+        names: Its files.
+
+    Raises:
+        InvalidArchiveError: There are archives in it, and no sources.
+    """
+    root = sorted(name for name in names if "/" not in name)
+    archives = [name for name in root if name.endswith((".mar", ".tar.gz"))]
+    if archives and not any(name.endswith(".py") for name in root):
+        count = f"{len(archives)} archives" if len(archives) > 1 else "an archive"
+        problem = f"it is a folder that holds {count}: name one, such as {path / archives[0]}"
+        raise InvalidArchiveError(path, [problem])

@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from archiver.assumed_manifest import assume_manifest
-from archiver.consistency import compare_with_record, judge_named_files, refuse_other_files
+from archiver.consistency import (
+    compare_with_record,
+    judge_named_files,
+    refuse_other_files,
+    refuse_store,
+)
 from archiver.errors import (
     CorruptArchiveError,
     InvalidArchiveError,
@@ -259,6 +264,8 @@ class Archive:
             self.manifest = Manifest.from_json(text, path=self.path)
             judge_named_files(self.path, self.manifest, self._by_name)
         else:
+            if self.form == "folder":
+                refuse_store(self.path, self._by_name)
             self.manifest = assume_manifest(self.path, [*self._by_name])
 
     def _read(self, member: Member, limit: str) -> bytes:

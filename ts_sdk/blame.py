@@ -1,12 +1,15 @@
 """Where in the user's own code an error came from, and what can be done about it."""
 
 import linecache
+import pickle
+import re
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
 from ts_sdk.errors import SdkError
 
+_REFUSED_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 _PHASES = ("initialize", "preprocess", "inference", "postprocess")
 
 
@@ -43,6 +46,10 @@ def describe(error: BaseException) -> str:
     message = str(error).strip()
     if isinstance(error, SdkError):
         return message
+    if _is_refused_pickle(error):
+        names = ", ".join(dict.fromkeys(_REFUSED_GLOBAL.findall(message)))
+        wanted = names or "more than tensors"
+        return f"torch.load refuses the file, a pickle that wants to import {wanted}"
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
@@ -86,7 +93,17 @@ def _advice(error: BaseException, folder: Path) -> str:
         return _advice_on_module(error.name.partition(".")[0], folder)
     if isinstance(error, FileNotFoundError) and isinstance(error.filename, str):
         return _advice_on_file(error.filename, folder)
+    if _is_refused_pickle(error):
+        return (
+            "; save the state dict alone, or, if you trust whoever made the file, load the archive "
+            "with trust_pickle=True (--trust-pickle)"
+        )
     return ""
+
+
+def _is_refused_pickle(error: BaseException) -> bool:
+    """Whether it is torch's refusal of a full pickle, which fills a screen."""
+    return isinstance(error, pickle.UnpicklingError) and str(error).startswith("Weights only load")
 
 
 def _advice_on_module(top: str, folder: Path) -> str:

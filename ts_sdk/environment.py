@@ -5,16 +5,24 @@ code reads what it has set itself, and the program never sees it. What code sets
 starts also reaches the C libraries that it loads then (``OMP_NUM_THREADS``), and is taken back from
 them when it has started.
 
-Out of reach: a process that `handle` starts inherits the program's environment, unless it is given
-``env=os.environ``.
+What a library sets, though an archive has called it, stays the process's: it may be meant for the
+library's own C code, as TorchInductor's is. And a process that `handle` starts inherits the
+program's environment, unless it is given ``env=os.environ``.
 """
 
 import os
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from typing import Protocol
 
-from ts_sdk.running import running_code
+from ts_sdk.running import known_codes, running_code
+
+_MAPPING_FILES = frozenset(
+    method.__code__.co_filename
+    for method in (MutableMapping.update, MutableMapping.pop, type(os.environ).setdefault)
+)
+"""Where methods are defined that set and delete for whoever calls them."""
 
 _lock = threading.RLock()
 _users = 0
@@ -60,6 +68,14 @@ def _own() -> OwnEnvironment | None:
     return getattr(running_code(), "environment", None)
 
 
+def _own_of_writer() -> OwnEnvironment | None:
+    """The environment of the archive whose own line sets or deletes a variable."""
+    frame = sys._getframe(2)  # noqa: SLF001 - who writes is in no argument
+    while frame.f_back is not None and frame.f_code.co_filename in _MAPPING_FILES:
+        frame = frame.f_back
+    return getattr(known_codes.get(id(frame.f_builtins)), "environment", None)
+
+
 class _SharedEnviron(type(os.environ)):  # type: ignore[misc] # os names the class with an underscore
     """``os.environ`` while archives are open."""
 
@@ -74,7 +90,7 @@ class _SharedEnviron(type(os.environ)):  # type: ignore[misc] # os names the cla
         return found
 
     def __setitem__(self, key: str, value: str) -> None:
-        own = _own()
+        own = _own_of_writer()
         if own is None:
             super().__setitem__(key, value)
             return
@@ -84,7 +100,7 @@ class _SharedEnviron(type(os.environ)):  # type: ignore[misc] # os names the cla
             os.putenv(key, value)
 
     def __delitem__(self, key: str) -> None:
-        own = _own()
+        own = _own_of_writer()
         if own is None:
             super().__delitem__(key)
             return

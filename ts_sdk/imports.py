@@ -24,6 +24,10 @@ from ts_sdk.module_search import ModuleSearch
 from ts_sdk.routers import Router, routes
 from ts_sdk.running import running_code
 from ts_sdk.torchserve.modules import check_names
+from ts_sdk.working_directory import starting_in
+
+_TRUST = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+"""`torch.load` asks for it, in torch 2.6 and later."""
 
 _starting = threading.RLock()
 """The working directory and `sys.path` belong to the process: one archive starts at a time."""
@@ -80,6 +84,13 @@ class ArchiveCode:
         routing.unregister(self)
         self._modules.clear()
 
+    def trust_pickles(self) -> None:
+        """Let `torch.load` in the code read full pickles where it does not say ``weights_only``."""
+        if self._alone:
+            os.environ[_TRUST] = "1"
+        else:
+            self.environment.changes[_TRUST] = "1"
+
     def running(self) -> AbstractContextManager[None]:
         """While the ``with`` block runs, module names lead this thread to this archive."""
         # What the program has put into or replaced in its builtins since; in one step.
@@ -94,26 +105,24 @@ class ArchiveCode:
         a process of its own, everything stays as the code has left it.
         """
         with _starting, self.running():
-            cwd, path, entries, names = _cwd(), sys.path, list(sys.path), set(sys.modules)
-            if cwd is not None:  # which the program's relative entries stay relative to
-                path[:] = [
-                    str(Path(cwd, entry)) if isinstance(entry, str) else entry for entry in entries
-                ]
-            self._search.program_path = tuple(path)
-            os.chdir(self.folder)
-            self.environment.reaches_libraries = True
-            try:
-                yield
-            finally:
-                self.environment.reaches_libraries = False
-                self._search.remember_paths()
-                self._adopt_aliases(names)
-                if not self._alone:
-                    self.environment.take_back_from_libraries()
-                    path[:] = entries
-                    sys.path = path
-                    if cwd is not None:
-                        os.chdir(cwd)
+            path, entries, names = sys.path, list(sys.path), set(sys.modules)
+            with starting_in(self.folder, stay=self._alone) as cwd:
+                if cwd is not None:  # which the program's relative entries stay relative to
+                    path[:] = [
+                        str(Path(cwd, each)) if isinstance(each, str) else each for each in entries
+                    ]
+                self._search.program_path = tuple(path)
+                self.environment.reaches_libraries = True
+                try:
+                    yield
+                finally:
+                    self.environment.reaches_libraries = False
+                    self._search.remember_paths()
+                    self._adopt_aliases(names)
+                    if not self._alone:
+                        self.environment.take_back_from_libraries()
+                        path[:] = entries
+                        sys.path = path
 
     def import_file(self, member: str) -> ModuleType:
         """The module in file *member*, such as ``handler.py`` or ``package/handler.py``.
@@ -293,10 +302,3 @@ class ArchiveCode:
 
 def _has(module: object, its_builtins: Mapping[str, Any]) -> bool:
     return getattr(module, "__dict__", {}).get("__builtins__") is its_builtins
-
-
-def _cwd() -> str | None:
-    try:
-        return str(Path.cwd())
-    except FileNotFoundError:  # the program's own working directory was deleted
-        return None

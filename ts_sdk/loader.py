@@ -11,9 +11,14 @@ from ts_sdk.errors import HandlerLoadError, LoadError
 from ts_sdk.model import Model
 from ts_sdk.starting import Isolation, LoadOptions, start
 from ts_sdk.timing import PhaseTimes
+from ts_sdk.working_directory import from_program
 
 if TYPE_CHECKING:
     import torch
+
+
+_PHASES_OF_FINDING = frozenset({"find handler", "load", "load model", "read config"})
+"""Those that fail where a file was taken for the wrong thing."""
 
 
 def load(  # noqa: PLR0913 - options given by name
@@ -71,6 +76,7 @@ def load(  # noqa: PLR0913 - options given by name
         raise ValueError(
             f"isolation must be one of {', '.join(get_args(Isolation))}, not {isolation!r}"
         )
+    _check_timeouts(isolation, response_timeout_s, startup_timeout_s)
     options = LoadOptions(
         None if device is None else str(device),
         precision,
@@ -85,7 +91,7 @@ def load(  # noqa: PLR0913 - options given by name
     )
     times = PhaseTimes()
     with times.measure("open"):
-        archive = Archive.open(path, limits=limits)
+        archive = Archive.open(from_program(path), limits=limits)
     with archive, ExitStack() as resources:
         try:
             if isolation != "archive":
@@ -95,11 +101,24 @@ def load(  # noqa: PLR0913 - options given by name
             return start(archive, options, times, resources)
         except LoadError as error:
             error.archive = error.archive or archive.path
-            if not archive.has_manifest:
+            if not archive.has_manifest and error.phase in _PHASES_OF_FINDING:
                 error.add_note(_what_was_assumed(archive.manifest.model))
             if isinstance(error, HandlerLoadError):
                 _note_requirements(error, archive)
             raise
+
+
+def _check_timeouts(isolation: Isolation, *timeouts_s: float | None) -> None:
+    for given in timeouts_s:
+        if given is None:
+            continue
+        if isolation == "archive":
+            raise ValueError(
+                "a timeout needs isolation='process' or 'venv': in this process nothing can be cut "
+                "off"
+            )
+        if not isinstance(given, int | float) or given < 0:
+            raise ValueError(f"a timeout must be 0 s (for none) or longer, not {given!r}")
 
 
 def _patterns(given: Sequence[str] | None) -> tuple[str, ...] | None:

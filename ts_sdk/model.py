@@ -1,13 +1,15 @@
 """`Model`: a loaded archive that answers requests in this process."""
 
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from ts_sdk.context import Context
 from ts_sdk.errors import RequestError
+from ts_sdk.metrics.served import Served
 from ts_sdk.model_facts import ModelFacts
 from ts_sdk.outcomes import Outcome, Reply, at, raise_first
 from ts_sdk.precision import Precision
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
+    from ts_sdk.errors import ExplanationError
+    from ts_sdk.explain import Explanation
+    from ts_sdk.explain.asking import ExplainOptions
+    from ts_sdk.explain.targets import Wanted
     from ts_sdk.metrics import Metrics
     from ts_sdk.runtime.runner import Emit, Runner
 
@@ -35,6 +41,8 @@ class Model:
         self._facts = facts
         self._runner = runner
         self._times = times
+        self._served = Served(facts.name, facts.version, times)
+        self.metrics.add_source(self._served)
         self._closed = False
 
     @property
@@ -120,7 +128,11 @@ class Model:
         return self.predict_batch([request], on_error="raise")[0]
 
     def predict_batch(
-        self, given: Iterable[object], *, on_error: Literal["return", "raise"] = "return"
+        self,
+        given: Iterable[object],
+        *,
+        on_error: Literal["return", "raise"] = "return",
+        on_piece: Callable[[int, Any], None] | None = None,
     ) -> list[Outcome]:
         """The answers to a batch of requests, handled together.
 
@@ -131,6 +143,8 @@ class Model:
         Args:
             given: The requests, each as for `predict`.
             on_error: Whether a `RequestError` takes its request's place, or the first is raised.
+            on_piece: Called with a request's position and each piece of its answer before the last,
+                as they come, where the handler streams.
 
         Returns:
             One answer or `RequestError` for each request, in order.
@@ -141,7 +155,8 @@ class Model:
         """
         if on_error not in ("return", "raise"):
             raise ValueError(f"on_error must be 'return' or 'raise', not {on_error!r}")
-        outcomes = [reply.outcome for reply in self._run(given, "predict")]
+        emit = on_piece and (lambda index, piece: on_piece(index, piece.outcome))
+        outcomes = [reply.outcome for reply in self._run(given, "predict", emit)]
         if on_error == "raise":
             raise_first(outcomes)
         return outcomes
@@ -231,6 +246,64 @@ class Model:
 
         return draw_answer(self._runner.handler, answer, given)
 
+    def explain(
+        self,
+        given: object = None,
+        *,
+        target: "Wanted" = None,
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        parts: Mapping[str, object] | None = None,
+        **options: "Unpack[ExplainOptions]",
+    ) -> "Explanation":
+        """Why the answer to one request is what it is.
+
+        Args:
+            given: The request, as for `predict`; so are the others.
+            target: The class to explain, by number or by name; of a detector, the place of an
+                object in the model's output, or a name for the likeliest of that class. None
+                explains what the request's part ``target`` says, else the prediction.
+            content_type: What bytes in *given* are.
+            headers: Request headers.
+            parts: Part name → value, in place of *given*.
+            **options: How: see `ts_sdk.explain.asking.ExplainOptions`.
+
+        Raises:
+            ExplanationError: The method is wrong for this model, or there is no such target.
+            RequestError: The request was not answered.
+            ModelClosedError: The model was closed.
+        """
+        request = _request(given, content_type, headers, parts)
+        return self.explain_batch([request], target=[target], on_error="raise", **options)[0]  # type: ignore[return-value] # errors are raised
+
+    def explain_batch(
+        self,
+        given: Iterable[object],
+        *,
+        target: "Wanted | Sequence[Wanted]" = None,
+        on_error: Literal["return", "raise"] = "return",
+        **options: "Unpack[ExplainOptions]",
+    ) -> "list[Explanation | RequestError | ExplanationError]":
+        """Why the answers to some requests are what they are.
+
+        Args:
+            given: The requests, each as for `predict`.
+            target: As for `explain`, of all requests, or a list with one for each.
+            on_error: Whether an error takes its request's place, or the first is raised.
+            **options: How: see `ts_sdk.explain.asking.ExplainOptions`.
+
+        Returns:
+            One explanation or error for each request, in order.
+
+        Raises:
+            ExplanationError: None can be explained in this way, or as *on_error* says.
+            RequestError: As *on_error* says.
+            ModelClosedError: The model was closed.
+        """
+        from ts_sdk.explain.asking import explain_given
+
+        return explain_given(self._runner, given, target, on_error, self.precision, options)
+
     def close(self) -> None:
         """Let go of the model and of its files; calling it twice does nothing."""
         self._closed = True
@@ -261,6 +334,7 @@ class Model:
                 f"{call}_batch() takes a list of requests, not one {type(given).__name__}; "
                 f"{call}() takes one request"
             )
+        started = time.perf_counter()
         decoded = [_decoded(index, one) for index, one in enumerate(given)]
         good = [index for index, one in enumerate(decoded) if isinstance(one, Request)]
         asked = [
@@ -274,7 +348,9 @@ class Model:
             elif isinstance(replies[index].outcome, RequestError):
                 note_path_sent_as_text(replies[index].outcome, one)
                 at(replies[index].outcome, index)
-        return [replies[index] for index in range(len(decoded))]
+        known = [replies[index] for index in range(len(decoded))]
+        self._served.count(known, time.perf_counter() - started)
+        return known
 
 
 def _request(

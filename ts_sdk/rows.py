@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from ts_sdk.errors import RequestError
+from ts_sdk.working_directory import from_program
 
 BODY = "body"
 """The part that a request without named parts consists of."""
 
-_JSON = "application/json"
+JSON = "application/json"
+"""The content type of values that are decoded."""
+
 _TEXT = "text/plain"
 _BINARY = "application/octet-stream"
 _TEXT_TYPES = {
@@ -30,6 +33,7 @@ _TEXT_TYPES = {
     ".md": "text/markdown",
 }
 _DECODING_SWITCH = "TS_DECODE_INPUT_REQUEST"
+_HEADER = "content-type"
 _PAIR = 2
 _logger = logging.getLogger(__name__)
 
@@ -64,19 +68,28 @@ class Request:
         Args:
             body: The request's body: bytes, text, a path or any JSON value; None when *parts* are
                 given.
-            content_type: What *body* is, such as ``application/json``. None takes what its type
-                or its file's suffix suggests.
+            content_type: What *body* is, such as ``application/json``, and the header
+                ``Content-Type``. None takes that header's, else what its type or its file's suffix
+                suggests.
             headers: The request's headers.
             parts: Part name → value, for a multipart request. A value is as *body* is, or a pair
                 ``(value, content type)``.
 
         Raises:
             RequestError: A file cannot be read or is not the JSON or text that its suffix promises.
-            TypeError: Neither a body nor parts are given, or a content type without a body.
+            TypeError: Neither a body nor parts are given, or a content type without a body, or
+                headers that are no mapping.
         """
+        if headers is not None and not isinstance(headers, Mapping):
+            raise TypeError(f"headers must be a mapping of names to values, not {headers!r}")
+        given = dict(headers or {})
         if parts is None:
             if body is None:
                 raise TypeError("a request needs a body or parts")
+            said = next((given[name] for name in given if name.lower() == _HEADER), None)
+            if said is None and content_type is not None:
+                given[_HEADER.title()] = content_type
+            content_type = said if content_type is None else content_type
             parts = {BODY: body if content_type is None else (body, content_type)}
         elif body is not None or content_type is not None:
             raise TypeError(
@@ -85,9 +98,9 @@ class Request:
             )
         values: dict[str, object] = {}
         types: dict[str, str] = {}
-        for name, given in parts.items():
-            values[name], types[name] = _part(given)
-        return cls(values, dict(headers or {}), types)
+        for name, part in parts.items():
+            values[name], types[name] = _part(part)
+        return cls(values, given, types)
 
     @property
     def all_headers(self) -> dict[str, Any]:
@@ -126,7 +139,7 @@ def decode_content(content: bytes | bytearray, content_type: str) -> object:
     """
     if os.environ.get(_DECODING_SWITCH) in (None, "true"):
         try:
-            if content_type == _JSON:
+            if content_type == JSON:
                 return json.loads(content.decode())
             if content_type.startswith("text"):
                 return content.decode()
@@ -168,7 +181,7 @@ def _value(given: object) -> tuple[object, str]:
         return _value_of_file(Path(given))
     if isinstance(given, bytes | bytearray | memoryview):
         return given if isinstance(given, bytearray) else bytearray(given), _BINARY
-    return given, _TEXT if isinstance(given, str) else _JSON
+    return given, _TEXT if isinstance(given, str) else JSON
 
 
 def _value_of_file(path: Path) -> tuple[object, str]:
@@ -176,7 +189,7 @@ def _value_of_file(path: Path) -> tuple[object, str]:
     suffix = path.suffix.lower()
     try:
         if suffix == ".json":
-            return json.loads(content), _JSON
+            return json.loads(content), JSON
         if suffix in _TEXT_TYPES:
             return content.decode(), _TEXT_TYPES[suffix]
     except (ValueError, RecursionError) as error:
@@ -187,7 +200,7 @@ def _value_of_file(path: Path) -> tuple[object, str]:
 
 def _content_of(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return from_program(path).read_bytes()
     except (OSError, ValueError) as error:  # a path with a null character is a ValueError
         reason = getattr(error, "strerror", None) or error
         raise RequestError(f"{path} cannot be read: {reason}") from error

@@ -1,6 +1,7 @@
 """From an opened archive to a model whose handler runs in this process."""
 
 import uuid
+import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -74,6 +75,8 @@ def start(archive: Archive, options: LoadOptions, times: PhaseTimes, resources: 
         folder, keep_bytecode=archive.form != "folder", alone=options.isolation != "archive"
     )
     resources.callback(code.close)
+    if options.trust_pickle:
+        code.trust_pickles()
     loop = Loop()
     resources.callback(loop.close)
     context = _context_for(archive, folder, config, facts, trust_pickle=options.trust_pickle)
@@ -174,7 +177,10 @@ def _initialize(entry: EntryPoint, context: Context, folder: Path, loop: Loop) -
         # Handlers whose own initialize() does not call this one's use its loading methods.
         entry.handler.context = context
     try:
-        loop.result_of(entry.initialize(context))
+        with warnings.catch_warnings():
+            # Of a full pickle the caller knows who says trust_pickle=True.
+            warnings.filterwarnings("ignore", "Environment variable TORCH_FORCE_NO_WEIGHTS_ONLY")
+            loop.result_of(entry.initialize(context))
     except (LoadError, DeviceUnavailableError, PrecisionError):
         raise
     except (Exception, SystemExit) as error:

@@ -38,10 +38,10 @@ def weights_problems(path: Path, *, built_in_handler: bool) -> list[str]:
     """
     with path.open("rb") as file:
         head = file.read(HEAD_SIZE)
-    if head.startswith(_ZIP) and not zipfile.is_zipfile(path):
+    if head.startswith(_ZIP) and not _has_directory(path):
         problem = (
-            f"the serialized file {path} is cut off: it begins as a PyTorch file and has no end; "
-            "save or download it again"
+            f"the serialized file {path} is cut off or damaged: it begins as a PyTorch file and "
+            "has no end; save or download it again"
         )
         return [problem]
     if _is_model(head):
@@ -59,6 +59,14 @@ def weights_problems(path: Path, *, built_in_handler: bool) -> list[str]:
         )
         return [problem]
     return []
+
+
+def _has_directory(path: Path) -> bool:
+    """Tell whether a zip's end is there."""
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:  # what Python 3.11 raises where the end tells of several disks
+        return False
 
 
 def weights_alone_problems(path: Path) -> list[str]:

@@ -540,3 +540,13 @@ def test_what_was_packed_is_read(tmp_path, archive_format):
         assert archive.verify().sha256_covered == len(packed.members) - 1
         assert archive.read("größe.txt") == b"odd\n" * 1000
         assert archive.member("model.pt").is_aligned == (archive.form == "mar")
+
+
+def test_a_folder_of_archives_is_no_archive(tmp_path):
+    for name in ("b.mar", "a.mar"):
+        (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(InvalidArchiveError, match=r"holds 2 archives: name one, such as .*a\.mar"):
+        Archive.open(tmp_path)
+    (tmp_path / "handler.py").write_text("")
+    with Archive.open(tmp_path) as archive:  # sources, and what was packed of them
+        assert archive.manifest.model.handler == "handler.py"

@@ -179,3 +179,46 @@ def test_threads_of_two_archives_read_their_own(load):
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_what_a_library_sets_for_itself_stays_the_process_s(load_folder):
+    """TorchInductor hands the address of a function to its C code in this way."""
+    model = load_folder(
+        {
+            "handler.py": """
+            import ctypes
+            from unittest import mock
+
+            getenv = ctypes.CDLL(None).getenv
+            getenv.restype = ctypes.c_char_p
+
+            def handle(data, context):
+                if data is None:
+                    return None
+                import os
+                with mock.patch.dict(os.environ, {"TS_SDK_TEST_LATE": "of a library"}):
+                    return [getenv(b"TS_SDK_TEST_LATE").decode()]
+            """
+        }
+    )
+    assert model.predict("x") == "of a library"
+
+
+@pytest.mark.parametrize("write", ["update(TS_SDK_TEST_LATE='mine')", "setdefault(NAME, 'mine')"])
+def test_however_the_handler_writes_it_is_its_own(load_folder, write):
+    model = load_folder(
+        {
+            "handler.py": f"""
+            import os
+
+            NAME = "TS_SDK_TEST_LATE"
+
+            def handle(data, context):
+                if data is not None:
+                    os.environ.{write}
+                    return [os.environ.get(NAME)]
+            """
+        }
+    )
+    assert model.predict("x") == "mine"
+    assert "TS_SDK_TEST_LATE" not in os.environ

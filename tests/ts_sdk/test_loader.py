@@ -459,3 +459,50 @@ def test_a_handler_that_cannot_start_tells_what_its_requirements_lack(write_fold
     assert f"needs numpy==0.1, installed {version('numpy')}" in note
     assert "pillow" not in note
     assert "isolation='venv'" in note
+
+
+class TestWhileAnotherArchiveStarts:
+    """Its folder is the working directory of the whole process then."""
+
+    SLOW = """
+        import pathlib
+        import time
+
+        def handle(data, context):
+            if data is None:
+                pathlib.Path("started").touch()
+                while not pathlib.Path("go_on").exists():
+                    time.sleep(0.01)
+            return data
+    """
+
+    @pytest.fixture
+    def starting(self, load_folder, write_folder):
+        """A folder whose handler is starting, in another thread, until the test is over."""
+        folder = write_folder({"handler.py": self.SLOW}, "slow")
+        with ThreadPoolExecutor(1) as pool:
+            loading = pool.submit(ts_sdk.load, folder, device="cpu")
+            while not (folder / "started").exists():
+                assert not loading.done()
+            yield folder
+            (folder / "go_on").touch()
+            loading.result().close()
+
+    def test_relative_paths_are_the_programs(self, load_folder, tmp_path, monkeypatch, request):
+        monkeypatch.chdir(tmp_path)
+        model = load_folder({"handler.py": "def handle(data, context):\n    return data\n"})
+        (tmp_path / "a.txt").write_text("here")
+        request.getfixturevalue("starting")
+        assert model.predict(Path("a.txt")) == {"body": "here"}
+        assert ExtractionCache(Path("cache")).root == tmp_path / "cache"
+        with pytest.raises(ArchiveError, match="nowhere.mar"):
+            ts_sdk.load("nowhere.mar")
+
+
+@pytest.mark.parametrize("name", ["response_timeout_s", "startup_timeout_s"])
+def test_a_timeout_needs_a_process_of_its_own(write_folder, name):
+    folder = write_folder({"handler.py": "def handle(data, context): return data"})
+    with pytest.raises(ValueError, match="isolation='process' or 'venv'"):
+        ts_sdk.load(folder, **{name: 1})
+    with pytest.raises(ValueError, match="must be 0 s"):
+        ts_sdk.load(folder, isolation="process", **{name: "a"})

@@ -86,7 +86,10 @@ class TestARequestThatWasSent:
         request = Request.sent(content, content_type=content_type)
         assert request.parts == {"body": value}
         assert type(request.parts["body"]) is type(value)
-        assert request.all_headers == {"body": {"content-type": content_type}}
+        assert request.all_headers == {
+            "body": {"content-type": content_type},
+            "Content-Type": content_type,
+        }
 
     def test_stays_bytes_where_decoding_is_switched_off(self, monkeypatch):
         monkeypatch.setenv("TS_DECODE_INPUT_REQUEST", "false")
@@ -108,6 +111,18 @@ class TestARequestThatWasSent:
             "options": {"content-type": "application/json"},
             "X-Trace": "7",
         }
+
+    def test_is_what_its_header_says(self):
+        request = Request.sent(b"[1]", headers={"content-type": "application/json"})
+        assert request.parts == {"body": [1]}
+        assert request.all_headers == {
+            "body": {"content-type": "application/json"},
+            "content-type": "application/json",
+        }
+
+    def test_has_headers_of_names_and_values(self):
+        with pytest.raises(TypeError, match="headers must be a mapping"):
+            Request.sent(b"x", headers=["a"])
 
     def test_of_a_decoded_value_keeps_it_whatever_its_content_type(self):
         request = Request.sent([1, 2], content_type="application/json")

@@ -17,6 +17,7 @@ from ts_sdk.cache.folder import CacheEntry, CacheFolder
 from ts_sdk.cache.leases import Lease
 from ts_sdk.errors import CacheError
 from ts_sdk.sizes import parse_size
+from ts_sdk.working_directory import from_program
 
 if TYPE_CHECKING:
     from archiver import Archive
@@ -58,7 +59,7 @@ class ExtractionCache:
     """
 
     def __init__(self, root: Path | None = None, limit_bytes: int | None = None) -> None:
-        self.root = root or _folder_of_user()
+        self.root = from_program(root) if root else _folder_of_user()
         self.limit_bytes = _limit_of_user() if limit_bytes is None else limit_bytes
         self._folder = CacheFolder(self.root)
 
@@ -182,7 +183,7 @@ class ExtractionCache:
 def _folder_of_user() -> Path:
     folder = os.environ.get("TS_SDK_CACHE_DIR")
     if folder:
-        return Path(folder).expanduser().absolute()
+        return from_program(Path(folder).expanduser())
     import platformdirs
 
     return platformdirs.user_cache_path("ts_sdk", appauthor=False)

@@ -3,7 +3,7 @@
 import json
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
@@ -30,11 +30,17 @@ class OutcomePrinter:
     output: Path | None
     traceback: bool
 
-    def show(self, name: str, outcome: object) -> bool:
-        """Print the *outcome* of the input called *name*; returns whether it is an answer."""
+    def show(self, name: str, outcome: object, pieces: Sequence[object] = ()) -> bool:
+        """Print the *outcome* of the input called *name*; returns whether it is an answer.
+
+        Args:
+            name: The input.
+            outcome: What became of it.
+            pieces: What was streamed before that.
+        """
         if not isinstance(outcome, RequestError):
             try:
-                self._show_answer(name, outcome)
+                self._show_answer(name, outcome, pieces)
             except HandlerContractError as error:
                 outcome = error
         if isinstance(outcome, RequestError):
@@ -42,13 +48,15 @@ class OutcomePrinter:
             return False
         return True
 
-    def _show_answer(self, name: str, answer: object) -> None:
+    def _show_answer(self, name: str, answer: object, pieces: Sequence[object]) -> None:
         if self.output:
-            self.output.write_bytes(as_bytes(answer))
+            self.output.write_bytes(b"".join(map(as_bytes, (*pieces, answer))))
         elif self.json:
-            self.write(as_json({"input": name, "answer": answer}))
+            before = {"pieces": list(pieces)} if pieces else {}
+            self.write(as_json({"input": name, **before, "answer": answer}))
         else:
-            self.write(f"{name}\n{indent(as_text(answer), '  ')}")
+            shown = "\n".join(map(as_text, (*pieces, answer)))
+            self.write(f"{name}\n{indent(shown, '  ')}")
 
     def _show_error(self, name: str, error: RequestError) -> None:
         if self.json:

@@ -14,6 +14,7 @@ from ts_sdk.cli.drawing import Drawings
 from ts_sdk.cli.exit_codes import ExitCode
 from ts_sdk.cli.inputs import Input, find_inputs
 from ts_sdk.cli.limits import add_limits, limits_of
+from ts_sdk.cli.metrics_port import add_metrics_port, metrics_served
 from ts_sdk.cli.model_options import (
     add_device,
     add_kind,
@@ -48,6 +49,9 @@ inputs:
   it asks for one line of JSON for each input: {"input": ..., "answer": ...}, or
   {"input": ..., "error": {"status": ..., "message": ...}}. Bytes in an answer are {"b64": "..."}.
 
+An answer that the handler streams is shown piece by piece, the last one at the end; in JSON the
+pieces before it are {"pieces": [...]}, and -o writes all of them.
+
 What the handler prints goes to standard error, so that standard output holds answers only.
 """
 
@@ -76,6 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_wire_options(parser)
     _add_model_options(parser)
     _add_output_options(parser)
+    add_metrics_port(parser)
     add_limits(parser)
     return parser
 
@@ -146,7 +151,7 @@ def execute(args: argparse.Namespace) -> ExitCode:
     drawings = Drawings.planned(args.draw, inputs) if args.draw else None
     if drawings:
         inputs = drawings.inputs
-    with _load(args) as model:
+    with _load(args) as model, metrics_served(model, args.metrics_port):
         failures = _answer_all(model, inputs, args, drawings)
         if args.timings:
             _print_timings(model, as_json=args.json)
@@ -194,9 +199,10 @@ def _answer_all(
         )
         for start in range(0, len(inputs), size):
             batch = inputs[start : start + size]
-            outcomes = zip(batch, _answer(model, batch), strict=True)
-            for position, (asked, outcome) in enumerate(outcomes, start=start):
-                good = printer.show(asked.name, outcome)
+            outcomes, pieces = _answer(model, batch)
+            shown = zip(batch, outcomes, strict=True)
+            for position, (asked, outcome) in enumerate(shown, start=start):
+                good = printer.show(asked.name, outcome, pieces.get(position - start, ()))
                 if good and drawings:
                     good = drawings.draw(position, model, outcome, progress.write_error)
                 failures += not good
@@ -205,15 +211,24 @@ def _answer_all(
     return failures
 
 
-def _answer(model: "Model", batch: Sequence[Input]) -> list[object]:
-    """An answer or an error for each input; what cannot be read never reaches the model."""
+def _answer(
+    model: "Model", batch: Sequence[Input]
+) -> tuple[list[object], dict[int, list[object]]]:
+    """An answer or an error for each input, and the pieces that came before it, by place.
+
+    What cannot be read never reaches the model.
+    """
     outcomes = [_read(asked) for asked in batch]
     good = [place for place, read in enumerate(outcomes) if not isinstance(read, RequestError)]
+    pieces: dict[int, list[object]] = {}
     with redirect_stdout(sys.stderr):
-        answers = model.predict_batch([outcomes[place] for place in good])
+        answers = model.predict_batch(
+            [outcomes[place] for place in good],
+            on_piece=lambda index, piece: pieces.setdefault(good[index], []).append(piece),
+        )
     for place, answer in zip(good, answers, strict=True):
         outcomes[place] = answer
-    return outcomes
+    return outcomes, pieces
 
 
 def _read(asked: Input) -> object:

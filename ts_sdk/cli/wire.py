@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ts_sdk.cli.inputs import Input
 from ts_sdk.cli.usage import UsageError
-from ts_sdk.rows import BODY, Request
+from ts_sdk.rows import BODY, JSON, Request
 
 
 def add_wire_options(parser: argparse.ArgumentParser) -> None:
@@ -29,11 +29,16 @@ def as_sent(inputs: Sequence[Input], args: argparse.Namespace) -> list[Input]:
     """*inputs* with the headers and the content type that *args* say.
 
     Raises:
-        UsageError: ``--content-type`` and ``--as`` are both given.
+        UsageError: ``--content-type`` and ``--as`` are both given, or the type is none.
     """
     headers = dict(args.headers)
     if args.content_type is not None and args.kind is not None:
         raise UsageError("--content-type and --as both say what the inputs are: give one of them")
+    if args.content_type is not None and "/" not in args.content_type:
+        raise UsageError(
+            f"--content-type {args.content_type}: a content type has two parts, such as "
+            "application/json or text/plain"
+        )
     if not headers and args.content_type is None:
         return list(inputs)
     return [_sent(each, headers, args.content_type) for each in inputs]
@@ -42,8 +47,9 @@ def as_sent(inputs: Sequence[Input], args: argparse.Namespace) -> list[Input]:
 def _sent(given: Input, headers: Mapping[str, str], content_type: str | None) -> Input:
     def read() -> Request:
         body = given.read()
-        part = body if content_type is None else (body, content_type)
-        return Request.sent(parts={BODY: part}, headers=headers)
+        if body is None:  # JSON's null
+            return Request.sent(parts={BODY: (body, content_type or JSON)}, headers=headers)
+        return Request.sent(body, content_type=content_type, headers=headers)
 
     return replace(given, read=read)
 

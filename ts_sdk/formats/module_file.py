@@ -77,6 +77,7 @@ def fill_module(
     problems = [
         *_name_problems(wanted, state, missing, unknown),
         *(_shape_problems(wanted, state) if cause else ()),
+        *_kind_problems(wanted, state),
     ]
     if problems or cause:
         why = "; ".join(problems) or str(cause)
@@ -194,6 +195,31 @@ def _shape_problems(
         if name in state and not is_lazy(tensor) and state[name].shape != tensor.shape
     ]
     return differing[:_SHOWN]
+
+
+def _kind_problems(
+    wanted: "Mapping[str, torch.Tensor]", state: "Mapping[str, torch.Tensor]"
+) -> list[str]:
+    """Whole numbers in the place of weights, which torch would convert in silence."""
+    differing = [
+        f"{name} is {_kind_of(state[name])} where {_kind_of(tensor)} is expected"
+        for name, tensor in wanted.items()
+        if _is_of_floats(tensor) and _is_of_floats(state.get(name, tensor)) is False
+    ]
+    return differing[:_SHOWN]
+
+
+def _is_of_floats(value: object) -> bool | None:
+    """Whether a tensor holds no whole numbers; None of what a module keeps beside its tensors."""
+    import torch
+
+    if not isinstance(value, torch.Tensor):
+        return None
+    return value.is_floating_point() or value.is_complex()
+
+
+def _kind_of(tensor: "torch.Tensor") -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _some(names: Iterable[object]) -> str:

@@ -7,6 +7,7 @@ from torch import nn
 
 from ts_sdk.errors import ModelFormatError
 from ts_sdk.formats import load_module
+from ts_sdk.formats.module_file import fill_module
 
 CPU = torch.device("cpu")
 
@@ -196,3 +197,11 @@ class TestWeightsThatFitInTheirOwnWay:
                 notes = None
         """
         assert load(text, {"_extra_state": {"classes": 3}}).notes == {"classes": 3}
+
+
+def test_whole_numbers_are_no_weights(tmp_path):
+    """A safetensors header may lie about its types, and torch would convert them in silence."""
+    module = nn.Linear(2, 1)
+    state = {"weight": torch.ones(1, 2, dtype=torch.int32), "bias": torch.zeros(1)}
+    with pytest.raises(ModelFormatError, match="weight is int32 where float32 is expected"):
+        fill_module(module, state, tmp_path / "m.safetensors")
