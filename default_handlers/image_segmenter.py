@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from default_handlers.class_maps import PixelClassifier, are_numbers, pasted
+from default_handlers.class_maps import ClassMap, PixelClassifier, pasted
 from default_handlers.mask_files import CONTENT_TYPE, class_map_png
 from default_handlers.scores import (
     ACTIVATIONS,
@@ -109,14 +109,12 @@ class ImageSegmenter(VisionHandler):
         """
         parts = data if isinstance(data, _OneByOne) else [_scores_in(data)]
         scores = [each for part in parts for each in part]
-        bad = [place for place, each in enumerate(scores) if not are_numbers(each)]
+        maps = [self._class_map(each, place) for place, each in enumerate(scores)]
+        bad = [place for place, found in enumerate(maps) if not found.is_finite]
         self.reject_pictures(bad, NO_NUMBERS, status=NO_NUMBERS_STATUS)
         if self.answers == _PNG:
             _tell_content_type()
-        answers = [
-            None if place in bad else self._answer(each, place) for place, each in enumerate(scores)
-        ]
-        return self.by_request(answers)
+        return self.by_request([self._answer(found) for found in maps])
 
     def draw(self, answer: Any, given: Any) -> Image.Image:  # noqa: ANN401 - as it was answered and sent
         """The picture in the colours of the classes in its answer, with a legend.
@@ -136,17 +134,19 @@ class ImageSegmenter(VisionHandler):
 
         return draw_each(answer, given, draw, self.max_pixels)
 
-    def _answer(self, scores: torch.Tensor, place: int) -> Any:  # noqa: ANN401 - one of three kinds
-        """The answer to picture *place* of the batch, of its scores ``(K, H, W)``."""
+    def _class_map(self, scores: torch.Tensor, place: int) -> ClassMap:
+        """The class of each pixel of picture *place* of the batch, of its scores ``(K, H, W)``."""
         classifier = PixelClassifier(
             self.activation, self.mask_threshold, wants_probabilities=self.answers == _TORCHSERVE
         )
         placement = self.placement_of(place) if self.size == "original" else None
-        found = (
-            classifier.of_network(scores)
-            if placement is None
-            else classifier.of_picture(scores, placement)
-        )
+        if placement is None:
+            return classifier.of_network(scores)
+        return classifier.of_picture(scores, placement)
+
+    def _answer(self, found: ClassMap) -> Any:  # noqa: ANN401 - one of three kinds
+        if not found.is_finite:
+            return None  # its request is rejected
         if self.answers == _PNG:
             return class_map_png(found)
         if self.answers == _RECORDS:

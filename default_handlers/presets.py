@@ -1,6 +1,7 @@
 """How a picture becomes the input of a model, as one value with units."""
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -26,6 +27,9 @@ CHANNELS: dict[Colour, str] = {
 }
 VALUE_RANGES: tuple[ValueRange, ...] = get_args(ValueRange)
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+
+_MOST_RESIZED_PIXELS = 1 << 24
+"""Only a picture that has more itself is resized to more: a thin line would fill the memory."""
 
 _WHITE = 255.0
 _LUMA = (19595, 38470, 7471)
@@ -86,7 +90,10 @@ class ImagePreset:
             if sides is not None and min(_pair(sides)) < 1:
                 raise ValueError(f"{name} must be at least 1, not {sides}")
         if self.longest_px is not None and not isinstance(self.resize_px, int):
-            raise ValueError("longest_px limits a resize_px of one number, the shorter side")
+            raise ValueError(
+                "longest_side goes with a resize of one number, the shorter side: it bounds the "
+                f"longer one; resize is {self.resize_px}"
+            )
         if self.crop_px is None or self.resize_px is None:
             return
         crop, room = _pair(self.crop_px), _pair(self.resize_px)
@@ -133,6 +140,11 @@ class ImagePreset:
         if max_pixels is not None and width * height > max_pixels:
             raise RequestError(
                 f"{told}: more than {max_pixels:,} pixels; send one that is less elongated"
+            )
+        if resized != size and width * height > max(math.prod(size), _MOST_RESIZED_PIXELS):
+            raise RequestError(
+                f"{told}: more than {_MOST_RESIZED_PIXELS:,} pixels; "
+                "send one that is less elongated"
             )
         return placement
 

@@ -195,6 +195,66 @@ class TextClassifier(TextHandler):
         answer = _ANSWERS[self.answers]
         return self.by_request([answer(self._ranked(row), self.mapping) for row in found.cpu()])
 
+    def get_insights(self, text_preprocess: Any, raw_data: Any, target: Any = 0) -> list[Any]:  # noqa: ANN401, ARG002 - the contract's signature
+        """Explain the classes of one text by its words; TorchServe's name for it.
+
+        Integrated gradients over the vectors of the words, or the best method that is right for the
+        model's form.
+
+        Args:
+            text_preprocess: What `preprocess` made of the request.
+            raw_data: What was sent.
+            target: The class's number or name.
+
+        Returns:
+            A list with ``{"importances": […], "words": […]}``, one number for each word or token.
+        """
+        from ts_sdk.explain.contract import insights
+
+        found = insights(self, text_preprocess, target).attributions.tolist()
+        if isinstance(text_preprocess, TokenBatch):
+            words = self.get_word_token(list(text_preprocess.encodings[0].tokens))
+            padded = zip(self._padded(words), found, strict=True)
+            importances = [value for word, value in padded if word is not None]
+            return [{"importances": importances, "words": words}]
+        (words,) = text_preprocess.words
+        return [{"importances": self._per_word(words, found), "words": self.get_word_token(words)}]
+
+    def explained_words(self, row: Any) -> list[str]:  # noqa: ANN401 - a row holds what was sent
+        """What the tokens that the model is given for *row* stand for, neighbours together."""
+        text = self.text_of(row)
+        if self.text_tokenizer is not None:
+            words = self.get_word_token(list(self.text_tokenizer.encode(text).tokens))
+            return ["" if word is None else word for word in self._padded(words)]
+        return [group for group, _ in self._places_in(self.words_of(text))]
+
+    def _padded(self, words: list[str]) -> list[str | None]:
+        """The *words* of one text as the model is given them, None for padding."""
+        inputs, tokenizer = self.token_inputs, self.text_tokenizer
+        if inputs is None or tokenizer is None:
+            return [*words]
+        padding = tokenizer.padding
+        if not (inputs.has_mask or padding.is_asked_for):
+            return [*words]
+        more: list[str | None] = [None] * (padding.length(len(words)) - len(words))
+        return [*more, *words] if padding.is_left else [*words, *more]
+
+    def _places_in(self, words: list[str]) -> list[tuple[str, range]]:
+        """The known words and groups, in the model's order, each with the words that it is of."""
+        counts = range(1, max(self.ngrams, 1) + 1)
+        spans = [range(at, at + n) for n in counts for at in range(len(words) - n + 1)]
+        groups = list(ngrams(words, self.ngrams))
+        known = zip(groups, spans, strict=True)
+        return [(group, span) for group, span in known if [*self._known(iter([group]))]]
+
+    def _per_word(self, words: list[str], found: list[float]) -> list[float]:
+        """The importance of each word: its own, and its share of the groups that it is in."""
+        importances = [0.0] * len(words)
+        for (_, span), value in zip(self._places_in(words), found, strict=True):
+            for place in span:
+                importances[place] += value / len(span)
+        return importances
+
     def _load_torchscript_model(self, model_pt_path: str) -> "nn.Module":
         path = Path(model_pt_path)
         if self._config.model_type is not None and is_weights_file(path.name):

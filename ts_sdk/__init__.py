@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         ConfigError,
         ConversionError,
         DeviceUnavailableError,
+        ExplanationError,
         HandlerContractError,
         HandlerLoadError,
         LoadError,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         UnsafeWeightsError,
         WorkerError,
     )
+    from ts_sdk.explain import Explanation
     from ts_sdk.handler import BaseHandler
     from ts_sdk.loader import load
     from ts_sdk.metrics import Metrics
@@ -52,6 +54,8 @@ __all__ = [
     "Conversion",
     "ConversionError",
     "DeviceUnavailableError",
+    "Explanation",
+    "ExplanationError",
     "ExtractionCache",
     "HandlerContractError",
     "HandlerLoadError",
@@ -86,6 +90,7 @@ _HOMES = {
     "BaseHandler": "handler",
     "Context": "context",
     "Conversion": "conversion",
+    "Explanation": "explain",
     "ExtractionCache": "cache",
     "LayerDrift": "precision_report",
     "Metrics": "metrics",

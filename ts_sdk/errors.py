@@ -11,6 +11,7 @@
     ├── DeviceUnavailableError       the device that was asked for is not there     .device
     ├── PrecisionError               the model cannot run in this precision     .layer
     ├── ConversionError              a model has no such form, or answers otherwise in it
+    ├── ExplanationError             an answer cannot be explained in this way     .alternative
     ├── CacheError                   the extraction cache cannot be used
     ├── ModelClosedError             a call of a model after close()
     └── RequestError                 one request was not answered     .status .index .answer
@@ -124,6 +125,18 @@ class ConversionError(SdkError):
     """A model cannot be converted to the form that was asked for, or answers otherwise in it."""
 
 
+class ExplanationError(SdkError):
+    """An answer cannot be explained in this way.
+
+    Attributes:
+        alternative: The name of a method that is right in its place; None where there is none.
+    """
+
+    def __init__(self, message: str, *, alternative: str | None = None) -> None:
+        super().__init__(message)
+        self.alternative = alternative
+
+
 class CacheError(SdkError):
     """The extraction cache cannot be used; the message says what to do."""
 
@@ -144,7 +157,10 @@ class RequestError(SdkError):
         answer: What the handler answered in the request's place, None when it raised.
         client_message: What the request's sender is told: *message*, or what TorchServe said in
             its place where that tells of the handler's insides.
+        raised: Name of the class of what the handler raised, None when it did not raise.
     """
+
+    raised: str | None = None
 
     def __init__(
         self,

@@ -33,12 +33,10 @@ def overlaid(
     if not masks:
         return canvas.image
     inside = torch.stack([torch.from_numpy(canvas.mask(mask)) for mask in masks])
-    drawn = draw_segmentation_masks(
-        torch.from_numpy(np.array(canvas.image)).permute(2, 0, 1),
-        inside,
-        alpha=alpha,
-        colors=list(colours),
-    )
+    drawn = torch.from_numpy(np.array(canvas.image)).permute(2, 0, 1)
+    # One by one, the first on top: torchvision leaves out what several masks have in common.
+    for mask, colour in reversed(list(zip(inside, colours, strict=True))):
+        drawn = draw_segmentation_masks(drawn, mask, alpha=alpha, colors=[colour])
     for mask, colour in zip(inside, colours, strict=True) if outline_px else ():
         edge = mask & ~_shrunk(mask, outline_px)
         drawn[:, edge] = torch.tensor(colour, dtype=torch.uint8)[:, None]

@@ -15,7 +15,17 @@ from pathlib import Path
 import torch
 
 PAGE = Path("docs/benchmarks.md")
-NAMES = ("packing", "loading", "running", "compatibility", "isolating", "preprocessing", "handlers", "startup")
+NAMES = (
+    "packing",
+    "loading",
+    "running",
+    "compatibility",
+    "isolating",
+    "preprocessing",
+    "handlers",
+    "metrics",
+    "startup",
+)
 
 
 def main() -> None:

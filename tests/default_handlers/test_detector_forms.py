@@ -1,6 +1,7 @@
 """Detectors that take and answer in the ways of Detectron2 and of exported models."""
 
 import json
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ from picture_corpus import encoded, quartered
 from PIL import Image
 from torch import nn
 
+import ts_sdk
 from default_handlers import ObjectDetector, rle
 
 PICTURE = encoded(quartered(), "PNG")
@@ -205,3 +207,43 @@ def test_pictures_of_one_size_go_through_a_model_of_dicts_together(start_form, a
     handler.model.register_forward_pre_hook(lambda _, given: calls.append(len(given[0])))
     answer(handler, [{"body": PICTURE}, {"body": SMALL}, {"body": PICTURE}])
     assert calls == [2, 1]
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_a_model_of_dicts_answers_in_half_precision_too(tmp_path, scripted, precision):
+    (tmp_path / "MAR-INF").mkdir()
+    model = {"modelName": "dicts", "handler": "object_detector", "serializedFile": "model.pt"}
+    manifest = {"model": {**model, "configFile": "model-config.yaml"}}
+    (tmp_path / "MAR-INF/MANIFEST.json").write_text(json.dumps(manifest))
+    (tmp_path / "model-config.yaml").write_text(f"handler: {json.dumps(RECORDS)}")
+    torch.jit.save(scripted(WithWeights()), tmp_path / "model.pt")
+    with ts_sdk.load(tmp_path, device="cpu", precision=precision) as loaded:
+        ((found,),) = loaded.predict_batch([PICTURE])
+    assert found["box"] == [0, 0, 64, 48]
+    assert found["score"] == pytest.approx(1 / (1 + math.exp(-0.5)), abs=5e-3)
+    assert rle.decode(found["mask"]).all()
+
+
+class WithWeights(nn.Module):
+    """One object in each picture, as large as it is; its score has gone through a weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(1, 1, bias=False)
+        self.layer.weight.data.fill_(1 / 255)
+
+    def forward(self, inputs: list[dict[str, torch.Tensor]]) -> list[dict[str, torch.Tensor]]:
+        answers: list[dict[str, torch.Tensor]] = []
+        for each in inputs:
+            picture = each["image"]
+            height, width = picture.shape[1], picture.shape[2]
+            bright = picture.float().mean().to(picture.dtype).reshape(1, 1)
+            answers.append(
+                {
+                    "pred_boxes": torch.tensor([[0.0, 0.0, float(width), float(height)]]),
+                    "pred_classes": torch.tensor([0]),
+                    "scores": self.layer(bright)[0].sigmoid(),
+                    "pred_masks": torch.ones(1, 1, 28, 28),
+                }
+            )
+        return answers

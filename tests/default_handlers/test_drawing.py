@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from default_handlers import ImageClassifier, ImageSegmenter, ObjectDetector
 from default_handlers.drawing.canvas import Canvas
 from default_handlers.drawing.objects import Drawn, draw_objects
+from default_handlers.drawing.overlays import overlaid
 from default_handlers.drawing.ranking import draw_ranking
 from default_handlers.drawing.regions import Region, draw_regions
 from default_handlers.drawing.tags import Tags
@@ -354,3 +355,15 @@ def test_on_a_tensor_nothing_can_be_drawn(start):
         RequestError, match="is drawn on a picture, and this request holds a tensor"
     ):
         start(ImageClassifier).draw({"a": 0.5}, {"body": [[[0.5]]]})
+
+
+def test_where_masks_overlap_the_first_is_on_top():
+    canvas = Canvas.of(Image.new("RGB", (640, 480), "black"))
+    columns = np.arange(640)[None, :].repeat(480, axis=0)
+    masks = [columns < 320, (columns >= 160) & (columns < 480)]
+    drawn = overlaid(canvas, masks, [(200, 0, 0), (0, 200, 0)], alpha=0.5, outline_px=0)
+    left, both, right, outside = (drawn.getpixel((x, 240)) for x in (80, 240, 400, 560))
+    assert left == (100, 0, 0)
+    assert both[0] > both[1] > 0
+    assert right == (0, 100, 0)
+    assert outside == (0, 0, 0)

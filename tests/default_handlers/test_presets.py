@@ -212,7 +212,7 @@ def test_a_batch_made_in_inference_mode_does_no_harm_to_later_ones():
             {"resize_px": (100, 300)},
             "a crop of 224 px does not fit into a picture resized to 300 x",
         ),
-        ({"resize_px": None, "longest_px": 3}, "longest_px limits a resize_px of one number"),
+        ({"resize_px": None, "longest_px": 3}, "longest_side goes with a resize of one number"),
         ({"longest_px": 0}, "longest_px must be at least 1"),
         ({"value_range": "0-1"}, "value_range must be one of"),
     ],
@@ -238,3 +238,15 @@ def test_whole_pictures_of_one_size_are_a_batch_and_others_a_list():
     mixed = WHOLE_PICTURE.normalise([*crops, crops[0][:2]], CPU)
     assert [each.shape for each in mixed] == [(3, 4, 5), (3, 4, 5), (3, 2, 5)]
     assert WHOLE_PICTURE.normalise([], CPU).shape == (0, 3, 0, 0)
+
+
+@pytest.mark.parametrize("size", [(500, 1), (3, 2000)])
+def test_a_picture_is_not_resized_to_more_pixels_than_anybody_needs(size):
+    preset = ImagePreset(resize_px=256, crop_px=None)
+    with pytest.raises(RequestError, match=r"more than 16,777,216 pixels; send one that is less"):
+        preset.place(size)
+
+
+def test_a_large_picture_may_stay_as_large_as_it_is():
+    preset = ImagePreset(resize_px=None, crop_px=None)
+    assert preset.place((8000, 6000)).resized == (8000, 6000)

@@ -495,7 +495,7 @@ class TestWhileAnotherArchiveStarts:
         request.getfixturevalue("starting")
         assert model.predict(Path("a.txt")) == {"body": "here"}
         assert ExtractionCache(Path("cache")).root == tmp_path / "cache"
-        with pytest.raises(ArchiveError, match="nowhere.mar"):
+        with pytest.raises(ArchiveError, match=r"nowhere\.mar"):
             ts_sdk.load("nowhere.mar")
 
 

@@ -25,6 +25,7 @@ With --json each archive is one line.
 """
 _HEADINGS = {"blocks": "in the way", "change": "to change", "note": "good to know"}
 _MOST_COMMON = 10
+_MOST_IN_CELL = 160
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -86,7 +87,7 @@ def _examine(paths: Sequence[Path], args: argparse.Namespace) -> "list[Report]":
 
 
 def _print_store(reports: "Sequence[Report]", *, verbose: bool) -> None:
-    columns = [Column("archive"), Column("verdict"), Column("what to do, or why")]
+    columns = [Column("archive"), Column("verdict"), Column("why -> what to do")]
     rows = [[report.path.name, report.verdict.phrase, _in_short(report)] for report in reports]
     print_table(columns, rows)
     print()
@@ -102,13 +103,20 @@ def _print_store(reports: "Sequence[Report]", *, verbose: bool) -> None:
 
 def _in_short(report: "Report") -> str:
     """What the verdict comes of, on one line."""
-    if report.verdict == "cannot":
-        told = [_located(finding) for finding in report.decisive]
-    else:
-        told = list(dict.fromkeys(finding.fix or finding.message for finding in report.decisive))
-    if not told:
+    if not report.decisive:
         return ""
-    return f"{told[0]} (and {len(told) - 1} more)" if len(told) > 1 else told[0]
+    first, *others = report.decisive
+    more = f" (and {len(others)} more)" if others else ""
+    room = _MOST_IN_CELL - len(more)
+    remedy = f" -> {first.fix}" if first.fix else ""
+    # Of a long remedy, its beginning; the rest is the message's.
+    remedy = _cut(remedy, max(room // 2, room - len(_located(first))))
+    return f"{_cut(_located(first), room - len(remedy))}{remedy}{more}"
+
+
+def _cut(text: str, room: int) -> str:
+    """*text* with as many characters as there is *room* for; `mar doctor ARCHIVE` says it all."""
+    return text if len(text) <= room else f"{text[: room - 1].rstrip()}…"
 
 
 def _print_common_changes(reports: "Sequence[Report]") -> None:
@@ -121,8 +129,15 @@ def _print_common_changes(reports: "Sequence[Report]") -> None:
         return
     print("what several archives need:")
     for fix, count in common:
-        print(f"  {count} archives: {fix}")
+        found = [each for report in reports for each in report.decisive if each.fix == fix]
+        print(f"  {count} archives: {_cut(_reason_of(found), _MOST_IN_CELL // 2)} -> {fix}")
     print()
+
+
+def _reason_of(findings: "Sequence[Finding]") -> str:
+    """What findings that ask for the same have in common: their message, or what was looked for."""
+    messages = {finding.message for finding in findings}
+    return messages.pop() if len(messages) == 1 else findings[0].check
 
 
 def _summary(reports: "Sequence[Report]") -> str:

@@ -14,6 +14,7 @@ from ts_sdk.cli.usage import UsageError
 
 COMMANDS = {
     "run": "answer inputs with an archive's model",
+    "explain": "show what in an input speaks for an answer",
     "inspect": "show what is in an archive, without running it",
     "verify": "check that archives are sound, byte for byte",
     "doctor": "say whether archives run here, or what they need",

@@ -211,9 +211,7 @@ def _answer_all(
     return failures
 
 
-def _answer(
-    model: "Model", batch: Sequence[Input]
-) -> tuple[list[object], dict[int, list[object]]]:
+def _answer(model: "Model", batch: Sequence[Input]) -> tuple[list[object], dict[int, list[object]]]:
     """An answer or an error for each input, and the pieces that came before it, by place.
 
     What cannot be read never reaches the model.

@@ -48,6 +48,13 @@ def installed_handlers() -> frozenset[str]:
     return frozenset({"base_handler", *(entry.name for entry in offered)})
 
 
+def library_handlers() -> frozenset[str]:
+    """Those of `installed_handlers` that are the library's own."""
+    offered = importlib.metadata.entry_points(group=GROUP)
+    own = (entry.name for entry in offered if entry.module.startswith("default_handlers."))
+    return frozenset({"base_handler", *own})
+
+
 @cache
 def has_cuda_driver() -> bool:
     """Whether there is a driver for NVIDIA's GPUs; torch would know better, and take seconds."""

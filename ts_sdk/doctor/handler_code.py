@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ts_sdk.doctor.old_names import is_old_name, old_name_problem
 from ts_sdk.doctor.sources import Function, Source
 
 _STARTING = ("__init__", "initialize")
@@ -21,6 +22,9 @@ _LOADING = frozenset(
     {"_load_model", "_load_pickled_model", "_load_torchscript_model", "initialize"}
 )
 """Methods of `BaseHandler` that load the serialized model."""
+
+_MODEL_KEYS = frozenset({"modelFile", "serializedFile"})
+_BASES_WITHOUT_METHODS = frozenset({"ABC", "abc.ABC", "object"})
 
 FindSource = Callable[[str], Source | None]
 """Gives the archive's own source of a module, by the module's absolute name."""
@@ -40,11 +44,13 @@ class HandlerClass:
 
     Attributes:
         methods: Name → its definitions, the one that wins first.
+        attributes: The names that it binds, its methods included, and those set on ``self``.
         foreign: The full names of the bases that are not in the archive; "" for one that only
             running the code would tell.
     """
 
     methods: Mapping[str, list[Place]]
+    attributes: frozenset[str]
     foreign: frozenset[str]
 
     @property
@@ -71,6 +77,9 @@ class HandlerCode:
         constructor: The ``__init__`` of the class that is the entry point, if it has its own.
         takes_rows: Those of `answering` that are given the rows of a batch.
         loads_by_base: Whether `BaseHandler` loads the serialized model.
+        needs_model: Whether `BaseHandler` certainly loads a model, so that there must be one.
+        methods: Name of a method → its definitions, the one that wins first.
+        bases: The full names of the bases that are not in the archive.
     """
 
     starting: tuple[Place, ...] = ()
@@ -78,6 +87,9 @@ class HandlerCode:
     takes_rows: tuple[Place, ...] = ()
     constructor: Place | None = None
     loads_by_base: bool = False
+    needs_model: bool = False
+    methods: Mapping[str, list[Place]] = field(default_factory=dict, repr=False)
+    bases: frozenset[str] = frozenset()
     _functions: frozenset[Function] = field(default=frozenset(), repr=False)
 
     def runs(self, function: Function) -> bool:
@@ -88,6 +100,7 @@ class HandlerCode:
 def read_class(source: Source, name: str, find: FindSource) -> HandlerClass:
     """What class *name* of *source* has, its bases in the archive included."""
     methods: dict[str, list[Place]] = {}
+    attributes: set[str] = set()
     foreign: set[str] = set()
     waiting, seen = deque([(source, name)]), set[tuple[str, str]]()
     while waiting:
@@ -96,6 +109,8 @@ def read_class(source: Source, name: str, find: FindSource) -> HandlerClass:
             continue
         seen.add((where.name, wanted))
         node = where.classes[wanted]
+        if wanted in where.outline.classes:
+            attributes |= where.outline.classes[wanted].attributes
         for each in node.body:
             if isinstance(each, Function):
                 methods.setdefault(each.name, []).append(Place(where, each))
@@ -106,7 +121,7 @@ def read_class(source: Source, name: str, find: FindSource) -> HandlerClass:
                 foreign.add(full)
             else:
                 waiting.append(found)
-    return HandlerClass(methods, frozenset(foreign))
+    return HandlerClass(methods, frozenset(attributes), frozenset(foreign))
 
 
 def class_named(source: Source, full: str, find: FindSource) -> tuple[Source, str] | None:
@@ -131,6 +146,9 @@ def code_of_class(source: Source, name: str, find: FindSource) -> HandlerCode:
         takes_rows=tuple(place for place in rows if place in answering),
         constructor=next(iter(_definitions(its_class.methods, ("__init__",))), None),
         loads_by_base=_loads_by_base(its_class),
+        needs_model=_needs_model(its_class),
+        methods=its_class.methods,
+        bases=its_class.foreign,
         _functions=frozenset(place.function for place in (*starting, *answering)),
     )
 
@@ -153,7 +171,9 @@ def code_of_function(source: Source, name: str, find: FindSource) -> HandlerCode
         starting=starting,
         answering=answering,
         takes_rows=tuple(place for place in rows if place in answering),
-        loads_by_base=_loads_by_base(HandlerClass(methods, frozenset(bases))),
+        loads_by_base=_loads_by_base(HandlerClass(methods, frozenset(), frozenset(bases))),
+        methods=methods,
+        bases=frozenset(bases),
         _functions=frozenset(place.function for place in (*starting, *answering)),
     )
 
@@ -178,6 +198,39 @@ def _loads_by_base(its_class: HandlerClass) -> bool:
         if isinstance(node, ast.Attribute) and node.attr in _LOADING and _is_of_base(node.value)
     }
     return bool(called)
+
+
+def _needs_model(its_class: HandlerClass) -> bool:
+    """Whether `BaseHandler.initialize` certainly runs, and loads the model by its own means."""
+    others = [base for base in its_class.foreign if base not in _BASES_WITHOUT_METHODS]
+    if not others or not all(map(is_sdk_handler, others)):
+        return False
+    if any(is_old_name(base) and old_name_problem(*base.rpartition(".")[::2]) for base in others):
+        return False  # which is told, and not what comes of it
+    if its_class.attributes & {"_load_model", "_load_folder"}:
+        return False
+    return all(_calls_initialize_of_base(each) for each in its_class.methods.get("initialize", ()))
+
+
+def _calls_initialize_of_base(initialize: Place) -> bool:
+    """Whether an ``initialize`` calls its base's whatever happens, with the manifest as it is."""
+    function, source = initialize.function, initialize.source
+    changed = (
+        node.slice
+        for node in ast.walk(function)
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
+    )
+    if any(isinstance(key, ast.Constant) and key.value in _MODEL_KEYS for key in changed):
+        return False
+    return any(
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "initialize"
+        and _is_of_base(node.func.value)
+        and not (isinstance(node.func.value, ast.Name) and node.func.value.id == "self")
+        and source.surely_runs(node, function)
+        for node in ast.walk(function)
+    )
 
 
 def _is_of_base(value: ast.expr) -> bool:

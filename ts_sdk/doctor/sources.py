@@ -13,6 +13,25 @@ _CAUGHT = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseExc
 _CALLS_ON_PATH = frozenset(
     {"sys.path.append", "sys.path.extend", "sys.path.insert", "site.addsitedir"}
 )
+_UNSURE = (
+    ast.If,
+    ast.IfExp,
+    ast.BoolOp,
+    ast.For,
+    ast.AsyncFor,
+    ast.While,
+    ast.Try,
+    ast.TryStar,
+    ast.Match,
+    ast.Lambda,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+)
+"""What is in these may not run."""
 _IMPORT_CALLS = frozenset({"importlib.import_module", "__import__"})
 
 
@@ -97,6 +116,29 @@ class Source:
     def functions_around(self, node: ast.AST) -> tuple[Function, ...]:
         """The functions that *node* stands in, the innermost first."""
         return tuple(around for around, _ in self.ancestors(node) if isinstance(around, Function))
+
+    def surely_runs(self, node: ast.AST, function: Function | None) -> bool:
+        """Whether *node* runs whenever *function* does, and its failure is not caught.
+
+        None is the import of the file. What an earlier ``return`` may leave out does not surely
+        run, unless it is a condition on what was done before that returns.
+        """
+        for around, child in self.ancestors(node):
+            if around is function:
+                break
+            if isinstance(around, _UNSURE) and child is not getattr(around, "test", None):
+                return False
+            if isinstance(around, ast.With) and "suppress" in ast.unparse(around.items[0]):
+                return False
+        if function is None:
+            return True
+        return not any(self._leaves_before(each, node) for each in ast.walk(function))
+
+    def _leaves_before(self, each: ast.AST, node: ast.AST) -> bool:
+        if not isinstance(each, ast.Return) or each.lineno >= getattr(node, "lineno", 0):
+            return False
+        tests = (it.test for it, _ in self.ancestors(each) if isinstance(it, ast.If))
+        return not any("initialized" in ast.unparse(test) for test in tests)
 
     @cached_property
     def classes(self) -> dict[str, ast.ClassDef]:

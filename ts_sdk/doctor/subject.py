@@ -11,7 +11,12 @@ from packaging.version import Version
 
 from ts_sdk.config import ModelConfig
 from ts_sdk.doctor.entry import Entry, find_entry
-from ts_sdk.doctor.environment import installed_handlers, normalized, version_of
+from ts_sdk.doctor.environment import (
+    installed_handlers,
+    library_handlers,
+    normalized,
+    version_of,
+)
 from ts_sdk.doctor.handler_code import HandlerCode, Place
 from ts_sdk.doctor.own_modules import OwnModules
 from ts_sdk.doctor.pickles import ScannedPickle, names_in_zips, scan_pickles
@@ -109,6 +114,21 @@ class Subject:
         if self.handler_member is not None:
             return self.handler_code is not None and self.handler_code.loads_by_base
         return (self.model.handler or "base_handler") in installed_handlers()
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether `BaseHandler` certainly loads a model, which the manifest has to name."""
+        if self.handler_member is None:
+            handler = self.model.handler or "base_handler"
+            is_for_text, needs = handler == "text_classifier", handler in library_handlers()
+        elif self.handler_code is not None:
+            bases = self.handler_code.bases
+            is_for_text = any(base.endswith("TextClassifier") for base in bases)
+            needs = self.handler_code.needs_model
+        else:
+            return False
+        # It finds by itself what `save_pretrained` of transformers has written.
+        return needs and not (is_for_text and "config.json" in self.names)
 
     def functions_run(self) -> Iterator[Place]:
         """The archive's functions that the handler runs, each once."""

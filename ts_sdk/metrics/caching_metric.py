@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from ts_sdk.metrics.buckets import buckets_for
 from ts_sdk.metrics.dimension import Dimension
 from ts_sdk.metrics.errors import MetricError
 from ts_sdk.metrics.sample import Dimensions, MetricTypes, Sample, number_of
@@ -28,6 +29,7 @@ class CachingMetric:
         metric_type: Its type.
         record: Who takes its samples; without it they become log lines.
         recorded: What is recorded under its name already.
+        wants_samples: Whether somebody needs this metric's samples at once; always, when None.
     """
 
     def __init__(
@@ -39,13 +41,16 @@ class CachingMetric:
         *,
         record: Callable[[Sample], None] | None = None,
         recorded: Recorded | None = None,
+        wants_samples: "Callable[[CachingMetric], bool] | None" = None,
     ) -> None:
         self.metric_name = metric_name
         self.unit = spelled(unit)
         self.dimension_names = list(dimension_names or ())
         self.metric_type = metric_type
-        self.recorded = recorded or Recorded()
+        buckets = buckets_for(self.unit) if metric_type is MetricTypes.HISTOGRAM else ()
+        self.recorded = recorded or Recorded(buckets)
         self._record = record or self._record_alone
+        self._wants_samples = wants_samples or (lambda _: True)
         self._told_of_dimensions = False
 
     def add_or_update(
@@ -97,11 +102,19 @@ class CachingMetric:
         except MetricError as error:
             self._refuse(value, str(error))
             return
+        unit = unit or self.unit
+        if (
+            unit == self.unit
+            and [name for name, _ in dimensions] == self.dimension_names
+            and not self._wants_samples(self)
+        ):
+            self.recorded.add_number(number, dimensions, request_id)
+            return
         self._record(
             Sample(
                 self.metric_name,
                 number,
-                unit or self.unit,
+                unit,
                 self.metric_type,
                 dimensions,
                 request_id or "",
@@ -123,9 +136,11 @@ class CachingMetric:
         ordered = sorted(sample.dimensions, key=lambda pair: self.dimension_names.index(pair[0]))
         return replace(sample, dimensions=tuple(ordered))
 
-    def view(self) -> MetricView:
-        """What was recorded, as it stands now."""
-        return self.recorded.view(self.metric_name, self.unit, self.metric_type)
+    def view(self, *, samples: bool = True) -> MetricView:
+        """What was recorded, as it stands now; without the latest samples it is read sooner."""
+        return self.recorded.view(
+            self.metric_name, self.unit, self.metric_type, with_samples=samples
+        )
 
     def _record_alone(self, sample: Sample) -> None:
         self.recorded.add(sample)

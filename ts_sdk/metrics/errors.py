@@ -7,6 +7,7 @@
     ├── MetricValueError         a unit or a value that cannot be             also a ValueError
     ├── MetricKeyError           a metric, or a key of a file, is not there   also a KeyError
     ├── MetricFileError          a file of declarations cannot be read        also an OSError
+    ├── MetricDependencyError    a package of an extra is not installed       also an ImportError
     └── MetricYamlError          it is no YAML (in `ts_sdk.metrics.yaml_error`)
 
 The built-in bases are those of TorchServe's errors, so that handlers' ``except`` clauses hold.
@@ -36,3 +37,7 @@ class MetricKeyError(MetricError, KeyError):
 
 class MetricFileError(MetricError, OSError):
     """A file of declarations cannot be read."""
+
+
+class MetricDependencyError(MetricError, ImportError):
+    """What was asked for needs a package that is not installed."""

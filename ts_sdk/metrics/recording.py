@@ -3,15 +3,16 @@
 import logging
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ts_sdk.metrics.caching_metric import CachingMetric
 from ts_sdk.metrics.errors import MetricKeyError, MetricTypeError
 from ts_sdk.metrics.sample import MetricTypes, Sample
-from ts_sdk.metrics.sinks import LogLines, Sink
+from ts_sdk.metrics.sinks import LogLines, Sink, as_sink
+from ts_sdk.metrics.sources import Source
 from ts_sdk.metrics.units import spelled
-from ts_sdk.metrics.views import MetricView
+from ts_sdk.metrics.views import MetricView, Recorded
 
 if TYPE_CHECKING:
     from ts_sdk.metrics.declarations import Declaration
@@ -28,18 +29,27 @@ class Recording(Mapping[str, MetricView]):
     each of them.
 
     Args:
-        sinks: What takes each sample; log lines when None.
+        sinks: What takes each sample; log lines when None. Each is a `Sink`, or a function that
+            takes a sample.
 
     Attributes:
         cache: Type → name → metric.
+        sources: What counts beside it; see `add_source`.
     """
 
-    def __init__(self, *, sinks: Iterable[Sink] | None = None) -> None:
+    def __init__(
+        self, *, sinks: "Iterable[Sink | Callable[[Sample], object]] | None" = None
+    ) -> None:
         self.cache: dict[MetricTypes, dict[str, CachingMetric]] = {}
         self._first_types: dict[str, MetricTypes] = {}
         self._lock = threading.Lock()
-        self._sinks = (LogLines(),) if sinks is None else tuple(sinks)
+        self._sinks: tuple[Sink, ...] = (
+            (LogLines(),) if sinks is None else tuple(map(as_sink, sinks))
+        )
+        self._listened = _listened(self._sinks)
+        self.sources: tuple[Source, ...] = ()
         self._failed_sinks: set[int] = set()
+        self._watchers: tuple[Callable[[CachingMetric], None], ...] = ()
         for name in _ALWAYS_DECLARED:
             self.add_metric_to_cache(name, "ms", ["ModelName", "Level"], MetricTypes.GAUGE)
 
@@ -49,8 +59,18 @@ class Recording(Mapping[str, MetricView]):
         unit: str,
         dimension_names: Sequence[str] | None = (),
         metric_type: MetricTypes = MetricTypes.COUNTER,
+        *,
+        buckets: tuple[float, ...] | None = None,
     ) -> CachingMetric:
         """Declare a metric, or declare it anew; what it recorded in the same unit stays.
+
+        Args:
+            metric_name: Its name.
+            unit: Its unit.
+            dimension_names: Names of its dimensions, in the order in which they are shown.
+            metric_type: Its type.
+            buckets: Upper bounds of a histogram's buckets; None takes those that it has, or those
+                of its unit.
 
         Returns:
             The metric.
@@ -63,15 +83,22 @@ class Recording(Mapping[str, MetricView]):
             named = self.cache.setdefault(metric_type, {})
             before = named.get(metric_name)
             same_unit = before is not None and before.unit == spelled(unit)
+            recorded = before.recorded if before is not None and same_unit else None
+            if buckets is not None and (recorded is None or recorded.bounds != buckets):
+                recorded = Recorded(buckets)
             metric = named[metric_name] = CachingMetric(
                 metric_name,
                 unit,
                 dimension_names,
                 metric_type,
                 record=self.record,
-                recorded=before.recorded if before is not None and same_unit else None,
+                recorded=recorded,
+                wants_samples=self._wants_samples,
             )
             self._first_types.setdefault(metric_name, metric_type)
+            watchers = self._watchers
+        for watch in watchers if recorded is None else ():
+            watch(metric)
         if before is not None and not same_unit:
             _logger.warning(
                 "metric %s was in %s and is in %s now: it starts again from nothing",
@@ -117,10 +144,45 @@ class Recording(Mapping[str, MetricView]):
 
         self._declare(declarations_in(read(path), os.fspath(path)))
 
-    def add_sink(self, sink: Sink) -> None:
-        """Let *sink* take every sample from now on, after those that are there."""
+    def add_sink(self, sink: "Sink | Callable[[Sample], object]") -> None:
+        """Let *sink* take every sample from now on, after those that are there.
+
+        Args:
+            sink: An object with the method `emit`, or a function; each takes a `Sample`.
+        """
+        taking = as_sink(sink)
         with self._lock:
-            self._sinks = (*self._sinks, sink)
+            self._sinks = (*self._sinks, taking)
+            self._listened = _listened(self._sinks)
+
+    def is_heard(self, metric_type: MetricTypes) -> bool:
+        """Whether a sink wants samples of this type: log lines do not while nobody reads them."""
+        return metric_type in self._listened or (bool(self._sinks) and LogLines.is_read())
+
+    def watch(self, watcher: Callable[[CachingMetric], None]) -> None:
+        """Call *watcher* with each metric, also with those that are declared from now on."""
+        with self._lock:
+            self._watchers = (*self._watchers, watcher)
+            known = [metric for named in self.cache.values() for metric in named.values()]
+        for metric in known:
+            watcher(metric)
+
+    def add_source(self, source: Source) -> None:
+        """Show what *source* counts beside what is recorded, under names that are not taken."""
+        with self._lock:
+            self.sources = (*self.sources, source)
+
+    def views(self) -> list[MetricView]:
+        """Each metric as it stands now, without samples; of one name, its first type first."""
+        with self._lock:
+            metrics = [self.cache[kind][name] for name, kind in self._first_types.items()]
+            metrics += [
+                metric
+                for kind, named in self.cache.items()
+                for name, metric in named.items()
+                if kind is not self._first_types[name]
+            ]
+        return [metric.view(samples=False) for metric in metrics] + [*self._counted().values()]
 
     def record(self, sample: Sample) -> None:
         """Take a sample, such as one that a worker process sent; an unknown metric is declared."""
@@ -128,7 +190,9 @@ class Recording(Mapping[str, MetricView]):
             metric = self.cache[sample.type][sample.name]
         except KeyError:
             names = [name for name, _ in sample.dimensions]
-            metric = self.add_metric_to_cache(sample.name, sample.unit, names, sample.type)
+            metric = self.add_metric_to_cache(
+                sample.name, sample.unit, names, sample.type, buckets=sample.buckets
+            )
         sample = metric.fitted(sample)
         metric.recorded.add(sample)
         for sink in self._sinks:
@@ -138,13 +202,30 @@ class Recording(Mapping[str, MetricView]):
                 self._tell_of_failure(sink, error)
 
     def __getitem__(self, name: str) -> MetricView:
-        return self.cache[self._first_types[name]][name].view()
+        if name in self._first_types:
+            return self.cache[self._first_types[name]][name].view()
+        return self._counted()[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(tuple(self._first_types))
+        return iter((*self._first_types, *self._counted()))
 
     def __len__(self) -> int:
-        return len(self._first_types)
+        return len(self._first_types) + len(self._counted())
+
+    def _wants_samples(self, metric: CachingMetric) -> bool:
+        return (
+            self.is_heard(metric.metric_type)
+            or self.cache[metric.metric_type][metric.metric_name] is not metric
+        )
+
+    def _counted(self) -> dict[str, MetricView]:
+        """What the sources count, under names that nothing was recorded under."""
+        return {
+            view.name: view
+            for source in self.sources
+            for view in source.views()
+            if view.name not in self._first_types
+        }
 
     def _declare(self, declarations: "Iterable[Declaration]") -> None:
         for each in declarations:
@@ -156,6 +237,14 @@ class Recording(Mapping[str, MetricView]):
             _logger.error(
                 "the metrics sink %r failed; later failures are not told", sink, exc_info=error
             )
+
+
+def _listened(sinks: tuple[Sink, ...]) -> frozenset[MetricTypes]:
+    """The types of which a sink, other than log lines, wants samples."""
+    wanted = [
+        getattr(sink, "sample_types", MetricTypes) for sink in sinks if type(sink) is not LogLines
+    ]
+    return frozenset().union(*wanted)
 
 
 def _check_declaration(

@@ -1,15 +1,16 @@
 """`Metrics`: what handlers call through `context.metrics`, with TorchServe's names and orders."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
-from ts_sdk.batch import current_batch
 from ts_sdk.metrics.caching_metric import CachingMetric
 from ts_sdk.metrics.dimension import Dimension
 from ts_sdk.metrics.errors import MetricTypeError, MetricValueError
-from ts_sdk.metrics.recording import Recording
-from ts_sdk.metrics.sample import Dimensions, MetricTypes, number_of
+from ts_sdk.metrics.instruments import INSTRUMENTS, Instrument
+from ts_sdk.metrics.measuring import Measuring
+from ts_sdk.metrics.request_ids import request_id_of
+from ts_sdk.metrics.sample import Dimensions, MetricTypes, Sample, number_of
 from ts_sdk.metrics.sinks import Sink
 from ts_sdk.metrics.units import spelled
 
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
+_OURS = ["ModelName", "Level"]
 _TIME_UNITS = ("ms", "s")
 _SIZE_UNITS = ("MB", "kB", "GB", "B")
 
 
-class Metrics(Recording):
+class Metrics(Measuring):
     """The metrics of one archive.
 
     Samples have the dimensions ``ModelName`` and ``Level`` unless the handler gives them; one that
@@ -38,34 +40,14 @@ class Metrics(Recording):
     """
 
     def __init__(
-        self, model_name: str | None = None, *, sinks: Iterable[Sink] | None = None
+        self,
+        model_name: str | None = None,
+        *,
+        sinks: Iterable[Sink | Callable[[Sample], object]] | None = None,
     ) -> None:
-        super().__init__(sinks=sinks)
-        self.model_name = model_name
+        super().__init__(model_name, sinks=sinks)
         self.store: list[Metric] = []
-        self._request_ids: object = None
-
-    @property
-    def request_ids(self) -> Any:  # noqa: ANN401 - a dict, a text or what else the caller set
-        """The ids of the running batch (index → id); outside of one, what was set here."""
-        batch = current_batch()
-        if batch is not None:
-            ids = getattr(batch.context, "request_ids", None)
-            if ids is not None:
-                return ids
-        return self._request_ids
-
-    @request_ids.setter
-    def request_ids(self, request_ids: object) -> None:
-        self._request_ids = request_ids
-
-    def set_request_ids(self, request_ids: object) -> None:
-        """Say what requests samples are about while no batch is running.
-
-        Args:
-            request_ids: Index → id, one id for all, or None.
-        """
-        self.request_ids = request_ids
+        self._known: dict[tuple[MetricTypes, str, str, str | None], Instrument] = {}
 
     @overload
     def add_metric(
@@ -205,7 +187,22 @@ class Metrics(Recording):
         dimensions: Iterable[Dimension] | None,
         metric_type: MetricTypes,
     ) -> None:
-        self._keep(name, value, unit, self._request_id(idx), dimensions, metric_type)
+        key = (metric_type, name, unit, self.model_name)
+        known = self._known.get(key)
+        if known is not None and not dimensions and known.count_in(value, idx):
+            return
+        request_id = self._request_id(idx)
+        metric = self._keep(name, value, unit, request_id, dimensions, metric_type)
+        if (known is None or not known.is_current) and request_id is not None and not dimensions:
+            self._know(key, metric)
+
+    def _know(self, key: tuple[MetricTypes, str, str, str | None], metric: CachingMetric) -> None:
+        """Let further samples without dimensions of their own take the short way."""
+        metric_type, name, unit, _ = key
+        if metric.unit == spelled(unit) and metric.dimension_names == _OURS:
+            series = metric.recorded.series_of(ours := self._pairs(name, None, ""))
+            if series is not None:
+                self._known[key] = INSTRUMENTS[metric_type](self, metric, ours, series)
 
     def _keep(
         self,
@@ -215,7 +212,7 @@ class Metrics(Recording):
         request_id: str | None,
         dimensions: Iterable[Dimension] | None,
         metric_type: MetricTypes,
-    ) -> None:
+    ) -> CachingMetric:
         pairs = self._pairs(name, dimensions, request_id)
         try:
             metric = self.cache[metric_type][name]
@@ -223,16 +220,11 @@ class Metrics(Recording):
             names = [each for each, _ in pairs]
             metric = self.add_metric_to_cache(name, unit, names, metric_type)
         metric.keep(value, pairs, request_id, spelled(unit))
+        return metric
 
     def _request_id(self, idx: int | None) -> str | None:
         """The id of request *idx*, those of all requests when None; None when there is none."""
-        ids = self.request_ids
-        if isinstance(ids, list | tuple):
-            ids = dict(enumerate(ids))
-        if isinstance(ids, dict):
-            # Behind an envelope, several rows are one request's.
-            return str(ids[idx]) if idx in ids else ",".join(dict.fromkeys(map(str, ids.values())))
-        return None if ids is None else str(ids)
+        return request_id_of(self.ids_of_batch(), idx)
 
     def _pairs(
         self, name: str, dimensions: Iterable[Dimension] | None, request_id: str | None

@@ -31,6 +31,7 @@ class Sample:
         dimensions: Names and values, in the order in which they are shown.
         request_id: The request's id, those of a batch joined by commas, or empty.
         timestamp: When, in seconds since 1970.
+        buckets: Upper bounds of a histogram's buckets; None when they are those of its unit.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Sample:
     dimensions: Dimensions = ()
     request_id: str = ""
     timestamp: float = field(default_factory=time.time)
+    buckets: tuple[float, ...] | None = None
 
 
 def number_of(value: object, metric_type: MetricTypes) -> float:

@@ -16,6 +16,9 @@ SPELLINGS: Mapping[str | None, str] = {
 }
 """What handlers write → what is shown, as in TorchServe; any other unit is shown as it is."""
 
+TIME_UNITS: Mapping[str, float] = {"Seconds": 1, "Milliseconds": 1e3, "Microseconds": 1e6}
+"""Unit of time, spelled out → how many are a second."""
+
 # TorchServe's own megabytes are 1024 x 1024 bytes.
 _FACTORS: Mapping[str, Mapping[str, float]] = {
     "time": {"Microseconds": 1e-3, "Milliseconds": 1, "Seconds": 1000},
@@ -37,6 +40,14 @@ class Units:
 def spelled(unit: str | None) -> str:
     """*unit* spelled out: ``"ms"`` → ``"Milliseconds"``; a unit of the handler's own stays."""
     return SPELLINGS.get(unit) or str(unit)
+
+
+def known_unit(unit: str) -> str | None:
+    """*unit*, short or in full, spelled out; None when the SDK does not know it."""
+    if unit == "us":  # TorchServe has no short form of it
+        return "Microseconds"
+    full = spelled(unit)
+    return full if full in SPELLINGS.values() or full in TIME_UNITS else None
 
 
 def converted(value: float, unit: str, wanted: str) -> float:

@@ -4,10 +4,10 @@ import gc
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ts_sdk.batch import Batch, handling
 from ts_sdk.blame import explain, phase_of
@@ -22,6 +22,8 @@ from ts_sdk.timing import PhaseTimes
 if TYPE_CHECKING:
     from ts_sdk.context import Context
     from ts_sdk.runtime.runner import Asked, Emit
+
+_T = TypeVar("_T")
 
 _HANDLER_FAILED = 503
 _OUT_OF_MEMORY = 507
@@ -95,6 +97,20 @@ class InProcessRunner:
             replies |= {positions[row]: reply for row, reply in known.items()}
             pending += [[positions[row] for row in part] for part in reversed(parts)]
         return [replies[position] for position in range(len(asked))]
+
+    def use(self, work: "Callable[[Any], _T]") -> "_T":
+        """What *work* gives, which is called with the handler, in its turn and with its code.
+
+        Raises:
+            ModelClosedError: The runner was closed.
+        """
+        with self._turn:
+            if self._closed:
+                raise ModelClosedError(
+                    f"{self._behaviour.name} is closed: load it again to explain its answers"
+                )
+            with self._code.running():
+                return work(self._entry.handler)
 
     def close(self) -> None:
         """Let go of the model and of its files; calling it twice does nothing."""
@@ -183,6 +199,7 @@ class InProcessRunner:
             status=_OUT_OF_MEMORY if out_of_memory else _HANDLER_FAILED,
             client_message=_TOLD_AS_OUT_OF_MEMORY if out_of_memory else _TOLD_AS_FAILED,
         )
+        failure.raised = type(error).__name__
         failure.__cause__ = error
         return failure
 

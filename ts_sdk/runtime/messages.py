@@ -126,11 +126,11 @@ def _notes(samples: list[tuple[Any, ...]], phases: list[tuple[str, float]]) -> N
 
 
 def _fields_of(sample: Sample) -> tuple[Any, ...]:
-    kind, place = sample.type.value, sample.dimensions
-    return sample.name, sample.value, sample.unit, kind, place, sample.request_id, sample.timestamp
+    about = sample.dimensions, sample.request_id, sample.timestamp, sample.buckets
+    return sample.name, sample.value, sample.unit, sample.type.value, *about
 
 
-def _sample(name: str, value: float, unit: str, kind: str, *rest: Any) -> Sample:  # noqa: ANN401 - dimensions, id and time
+def _sample(name: str, value: float, unit: str, kind: str, *rest: Any) -> Sample:  # noqa: ANN401 - dimensions, id, time and buckets
     return Sample(name, value, unit, MetricTypes(kind), *rest)
 
 

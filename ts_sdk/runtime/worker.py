@@ -139,7 +139,7 @@ class _Service:
         self._foreign = foreign
         self._samples = _Samples()
         for view in model.metrics.values():  # what was recorded while the handler started
-            for sample in view.samples:
+            for sample in view.in_samples():
                 self._samples.emit(sample)
         model.metrics.add_sink(self._samples)
 

@@ -18,10 +18,12 @@ from ts_sdk.torchserve.names import (
     is_package,
     knows,
     names_in,
+    nearest_names,
     offer_for,
     submodules_of,
     why_not,
 )
+from ts_sdk.torchserve.omissions import why_omitted
 from ts_sdk.torchserve.table import LOGGER, OFFERED, TABLE
 
 ROOT: Final = "ts"
@@ -68,9 +70,11 @@ def check_names(module: ModuleType, names: Iterable[str]) -> None:
         try:
             _ = name == "*" or getattr(module, name)
         except AttributeError as error:
+            place = module.__name__
+            is_unknown = name not in names_in(place) and why_omitted(place, name) is None
+            why = nearest_names(place, name) if is_unknown else error
             raise ImportError(
-                f"cannot import name {name!r} from {module.__name__!r}: {error}",
-                name=module.__name__,
+                f"cannot import name {name!r} from {place!r}: {why}", name=place
             ) from error
 
 

@@ -1,5 +1,6 @@
 """TorchServe's old import names, looked up in the table and among what packages offer."""
 
+import difflib
 import importlib.metadata
 from collections.abc import Mapping
 from functools import cache
@@ -15,6 +16,9 @@ GROUP = "ts_sdk.torchserve"
 
 MODULES: Final = tuple(TABLE)
 """The old modules that handlers can import here."""
+
+_MOST_SHOWN = 6
+_NEAREST_SHOWN = 3
 
 
 class Home(NamedTuple):
@@ -86,10 +90,17 @@ def why_not(module: str, name: str | None = None) -> str:
             f"{f'; did you mean {near!r}?' if near else ''} "
             "(ts_sdk.torchserve.MODULES lists what is)"
         )
+    return f"{module} has no name {name!r} here; {nearest_names(module, name)}"
+
+
+def nearest_names(module: str, name: str) -> str:
+    """What to say of the names that old module *module* has, where *name* is not among them."""
     names = [each for each in names_in(module) if not each.startswith("_")]
     known = sorted({*names, *submodules_of(module)})
     near = nearest_name(name, known)
-    return (
-        f"{module} has no name {name!r} here{f'; did you mean {near!r}?' if near else ''} "
-        f"(it has {', '.join(known) or 'none'})"
-    )
+    shown = known
+    if len(known) > _MOST_SHOWN:
+        shown = difflib.get_close_matches(name, known, n=_NEAREST_SHOWN, cutoff=0.0)
+    more = f" and {len(known) - len(shown)} more" if len(known) > len(shown) else ""
+    meant = f"did you mean {near!r}? " if near else ""
+    return f"{meant}it has {', '.join(shown) or 'none'}{more}"

@@ -59,12 +59,46 @@ def test_a_store_is_a_table_what_several_need_and_a_summary(store, capsys):
     assert main(["doctor", str(store)]) == 1
 
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["archive", "verdict", "what", "to", "do,", "or", "why"]
+    assert lines[0].split() == ["archive", "verdict", "why", "->", "what", "to", "do"]
     assert lines[1].split() == ["a.mar", "runs", "as", "it", "is"]
-    assert lines[2].endswith("needs a change   pip install 'lightgbm'")
+    assert lines[2].endswith(
+        "needs a change   handler.py:1: lightgbm is imported and is not installed "
+        "-> pip install 'lightgbm'"
+    )
     assert lines[4].startswith("d.mar    cannot run here  handler.py:1: torchtext")
-    assert "  2 archives: pip install 'lightgbm'" in lines
+    assert (
+        "  2 archives: lightgbm is imported and is not installed -> pip install 'lightgbm'" in lines
+    )
     assert lines[-1] == "4 archives: 1 runs as it is, 2 need a change, 1 cannot run here"
+
+
+def test_what_several_archives_need_for_other_reasons_is_told_by_the_check(packed, capsys):
+    path = packed("a.mar", b"import torch\ndef handle(data, context): return open('x.txt')\n")
+    for name, wanted in (("a.mar", "int32"), ("b.mar", "many")):
+        files = {"handler.py": GOOD, "c.yaml": f"batchSize: {wanted}\n".encode()}
+        make_mar(path.parent / name, {**files, MANIFEST: manifest_of(configFile="c.yaml")})
+    main(["doctor", str(path.parent)])
+
+    assert "  2 archives: config -> correct it and pack again" in capsys.readouterr().out
+
+
+def test_a_cell_of_a_store_says_what_is_wrong_and_is_short(packed, tmp_path, capsys):
+    named = ", ".join(f"several_words_{number}" for number in range(30))
+    packed("a.mar", f"from ts.context import nothing, {named}\n".encode() + GOOD)
+    packed("b.mar", b"def handle(data, context):\n    return open('model-names.txt')\n")
+    packed("c.mar", f"import {named}\n".encode() + GOOD)
+    files = {"handler.py": b"print 1\n", MANIFEST: manifest_of()}
+    make_mar(tmp_path / "store" / "d.mar", files)
+    main(["doctor", str(tmp_path / "store")])
+
+    lines = capsys.readouterr().out.splitlines()[1:5]
+    cells = [line[line.index("handler.py:") :] for line in (lines[0], *lines[2:])]
+    assert all(len(cell) <= 160 for cell in cells)
+    assert "'nothing'" in cells[0]
+    assert "several_words_0 is imported" in cells[1]
+    assert cells[1].endswith("(and 29 more)")
+    assert "this does not parse" in cells[2]
+    assert " -> correct it" in cells[2]
 
 
 def test_verbose_tells_all_of_each_archive_of_a_store(store, capsys):

@@ -51,6 +51,27 @@ RUNS = {
     "an optional import": (own("try:\n    import nowhere\nexcept ImportError:\n    pass"), {}),
     "a module of its own": (own("import util.texts") | {"util/texts.py": "x = 1\n"}, {}),
     "a relative path while loading": (own(start="open('a.txt').close()") | {"a.txt": "x"}, {}),
+    "a file that is packed": (
+        own(
+            "import os",
+            "open(os.path.join(context.system_properties['model_dir'], 'a.txt')).close()",
+        )
+        | {"a.txt": "x"},
+        {},
+    ),
+    "a file that is looked for first": (
+        own("import os", "x = open('b.txt') if os.path.isfile('b.txt') else None"),
+        {},
+    ),
+    "a file that the handler writes": (
+        own(start="open('b.txt', 'w').close(); open('b.txt').close()"),
+        {},
+    ),
+    "a model of its own": (
+        {"handler.py": f"{SUBCLASS}    def _load_folder(self, folder):\n        return abs\n"},
+        {},
+    ),
+    "a name for its only class": (own(), {"handler": "handler.py:predict"}),
     "weights by a literal name": (
         own("import torch", "torch.load('model.pt')") | {"model.pt": "state"},
         {"serializedFile": "model.pt"},
@@ -69,6 +90,28 @@ DOES_NOT = {
     "an old name that never was": (own("from ts.utils.util import nothing"), {}),
     "two handlers": ({"handler.py": SUBCLASS + "class Other(BaseHandler):\n    pass\n"}, {}),
     "no handler in the file": ({"handler.py": "x = 1\n"}, {}),
+    "modules that are filled, and no handler": (
+        {"handler.py": "import sys\nsys.modules['sys'] = sys\n"},
+        {},
+    ),
+    "no initialize": ({"handler.py": "class H:\n    def handle(self, d, c):\n        pass\n"}, {}),
+    "no model at all": ({"handler.py": SUBCLASS}, {}),
+    "no model for a built-in handler": ({"a.txt": ""}, {"handler": "image_classifier"}),
+    "no model for an initialize that calls its base's": (
+        {
+            "handler.py": f"{SUBCLASS}    def initialize(self, context):\n"
+            "        super().initialize(context)\n"
+        },
+        {},
+    ),
+    "a file that is not packed": (
+        own("import os", "open(os.path.join(context.system_properties['model_dir'], 'b.txt'))"),
+        {},
+    ),
+    "a package of handlers that is misspelt": (
+        {"handler.py": SUBCLASS.replace("torch_handler", "torch_handlers")},
+        {},
+    ),
     "no such handler": (own(), {"handler": "elsewhere.py"}),
     "a handler with arguments": (
         {"handler.py": f"{SUBCLASS}    def __init__(self, model):\n        pass\n"},

@@ -42,6 +42,14 @@ def test_settings_that_nothing_acts_on_and_misspelt_ones_are_notes(configured):
     assert report.findings[2].fix == "write batchSize, if that is meant"
 
 
+def test_a_time_limit_is_said_to_need_a_process(configured):
+    report = configured("responseTimeout: 30\n")
+    (finding,) = report.findings
+
+    assert report.verdict == "runs"
+    assert "isolation='process'" in finding.message
+
+
 def test_aliases_of_aliases_are_read_quickly(configured):
     lines = ["a0: &a0 [x, x]"]
     lines += [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60)]

@@ -57,6 +57,12 @@ def test_an_archive_for_the_other_backend_cannot_run(tmp_path):
         "Handler = make_handler()\n",
         "from impl import *\n",
         "class Handler(unknown): pass\n",
+        "from somewhere import base\nclass Handler(base.Theirs): pass\n",
+        "import sys\nsys.modules[__name__] = print\n",
+        "import sys\nsys.modules['handler'] = print\n",
+        "import sys\nmodules = sys.modules\n",
+        "import sys\nfrom impl import *\nsys.modules['model'] = sys\n",
+        "class Handler:\n    def __init__(self):\n        self.handle = self.initialize = print\n",
     ],
 )
 def test_a_handler_that_is_clear_or_that_only_running_it_would_tell_is_no_finding(found, source):
@@ -73,7 +79,7 @@ def test_two_classes_are_named_with_what_to_write(found):
     assert finding.severity is Severity.CHANGE
     assert finding.line == 2
     assert "A, B" in finding.message
-    assert "--handler handler.py:B" in finding.fix
+    assert "--handler handler.py:A" in finding.fix
 
 
 def test_naming_one_in_the_manifest_is_enough(found):
@@ -89,6 +95,8 @@ def test_naming_one_in_the_manifest_is_enough(found):
         ("x = 1\n", "handler.py"),
         ("class Net:\n    def forward(self): pass\n", "handler.py"),
         ("def handle(data, context): pass\n", "handler.py:predict"),
+        ("import sys, torch\nsys.modules['model'] = torch\n", "handler.py"),
+        ("import sys\nprint(sys.modules['model'])\nx = 1\n", "handler.py:predict"),
     ],
 )
 def test_a_file_with_nothing_to_start_blocks(examined, source, handler):
@@ -96,6 +104,72 @@ def test_a_file_with_nothing_to_start_blocks(examined, source, handler):
 
     assert report.verdict == "cannot"
     assert report.decisive[0].check == "no-entry-point"
+
+
+def test_of_an_import_that_fails_the_import_alone_is_told(examined):
+    source = (
+        "from ts.torch_handlers.base_handler import BaseHandler\nclass H(BaseHandler):\n    pass\n"
+    )
+    report = examined({"handler.py": source})
+
+    assert [each.check for each in report.findings] == ["old-name"]
+    assert "did you mean 'ts.torch_handler.base_handler'" in report.findings[0].message
+
+
+def test_a_name_that_is_not_in_a_module_is_told_with_those_that_are_nearest(examined):
+    source = (
+        "from ts.torch_handler.base_handler import BaseHandlr\nclass H(BaseHandlr):\n    pass\n"
+    )
+    (finding,) = examined({"handler.py": source}).findings
+
+    assert finding.check == "old-name"
+    assert "did you mean 'BaseHandler'? it has BaseHandler, " in finding.message
+    assert len(finding.message) < 160
+
+
+@pytest.mark.parametrize(
+    ("source", "lacking"),
+    [
+        ("class A:\n    def handle(self, data, context): pass\n", "A has no initialize method"),
+        ("class A(object):\n    def handle(self, data, context): pass\n", "no initialize"),
+        (
+            "from abc import ABC\nclass A(ABC):\n    def handle(self, data, context): pass\n",
+            "no initialize",
+        ),
+        ("from impl import B\nclass A(B):\n    def handle(self, d, c): pass\n", "no initialize"),
+    ],
+)
+def test_a_class_without_a_method_that_the_loader_calls_is_a_change(found, source, lacking):
+    (finding,) = found("missing-method", {"handler.py": source, "impl.py": "class B:\n    x = 1\n"})
+
+    assert finding.severity is Severity.CHANGE
+    assert lacking in finding.message
+
+
+def test_a_class_that_is_named_and_has_neither_method_lacks_both(found):
+    (finding,) = found("missing-method", {"handler.py": "class A: pass\n"}, handler="handler.py:A")
+
+    assert "A has no handle and no initialize method" in finding.message
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"class A:\n{METHODS}",
+        f"{BASE}class A(BaseHandler):\n    def handle(self, data, context): pass\n",
+        "class A:\n    initialize = print\n    def handle(self, data, context): pass\n",
+        "@dressed\nclass A:\n    def handle(self, data, context): pass\n",
+        "class A(metaclass=M):\n    def handle(self, data, context): pass\n",
+        "class A(theirs.Base):\n    def handle(self, data, context): pass\n",
+        "class A:\n    def handle(self, d, c): pass\n    def __getattr__(self, n): return print\n",
+        "class A:\n    def handle(self, d, c): pass\nsetattr(A, 'initialize', print)\n",
+        "from impl import B\nclass A(B):\n    def handle(self, data, context): pass\n",
+    ],
+)
+def test_a_class_that_has_or_may_have_the_methods_is_no_finding(found, source):
+    files = {"handler.py": source, "impl.py": f"class B:\n{METHODS}"}
+
+    assert found("missing-method", files) == []
 
 
 def test_a_handler_that_needs_arguments_is_a_change(found):

@@ -44,7 +44,7 @@ def loads(found, saved, script, save_scripted, tmp_path):
     [
         "torch.load('whole.pt')",
         "load('whole.pt', map_location='cpu')",
-        "torch.load(os.path.join(folder, 'whole.pt'), weights_only=True)",
+        "torch.load(os.path.join(folder, 'whole.pt'))",
         "torch.load(folder + '/whole.pt')",
         "torch.load(f'{folder}/whole.pt')",
         "torch.load(Path(folder) / 'whole.pt')",
@@ -61,7 +61,14 @@ def test_a_whole_module_is_refused_by_whatever_path_it_is_read(loads, call):
     assert finding.severity is Severity.CHANGE
     assert "whole.pt" in finding.message
     assert "torch.nn.modules.linear.Linear" in finding.message
+    assert "trust_pickle=True (--trust-pickle)" in finding.fix
+
+
+def test_a_call_that_asks_for_weights_only_itself_has_to_be_changed(loads):
+    (finding,) = loads("torch.load('whole.pt', weights_only=True)", "whole.pt")
+
     assert "weights_only=False" in finding.fix
+    assert "trust_pickle" not in finding.fix
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,16 @@ def test_a_class_of_a_package_that_is_missing_is_told_with_what_to_install(
     assert finding.fix.startswith("pip install ultralytics, then load with --trust-pickle")
 
 
+def test_a_class_of_a_module_that_is_nowhere_is_a_file_that_was_forgotten(
+    found, saved, pickled_class
+):
+    files, model = base(saved(pickled_class("tinynet.Tiny")()))
+    (finding,) = found("full-pickle", files, **model)
+
+    assert finding.fix.startswith("add the file that defines tinynet.Tiny with --extra-files, then")
+    assert "pip" not in finding.fix
+
+
 @pytest.mark.parametrize("form", ["new", "old", "plain", "text"])
 def test_a_pickle_that_runs_something_is_named_and_not_run(examined, saved, tmp_path, form):
     marker = tmp_path / "ran"

@@ -277,6 +277,7 @@ class TestWhatIsNotThere:
         kind, name, text = self.why(answer, "from ts.context import Contest")
         assert (kind, name) == ("ImportError", "ts.context")
         assert "cannot import name 'Contest'" in text
+        assert text.count("Contest") == 1
         assert "did you mean 'Context'" in text
         assert "RequestProcessor" in text
 

@@ -20,8 +20,21 @@ def unreadable_config(subject: Subject) -> Iterator[Finding]:
             check="config",
             severity=Severity.CHANGE,
             member=subject.model.config_file,
-            message=problem,
+            message=problem.removeprefix(f"{subject.model.config_file}: "),
             fix="correct it and pack again",
+        )
+
+
+def response_timeout(subject: Subject) -> Iterator[Finding]:
+    """A time limit, which needs a process that can be ended."""
+    if "responseTimeout" in subject.config.values:
+        yield Finding(
+            check="config",
+            severity=Severity.NOTE,
+            member=subject.model.config_file,
+            message="responseTimeout acts only with isolation='process' (or 'venv'): in the "
+            "program's own process nothing is cut off",
+            fix="load with isolation='process' (--isolation process), if it is to act",
         )
 
 

@@ -55,7 +55,7 @@ def unclear_entry_point(subject: Subject) -> Iterator[Finding]:
             member=member,
             line=_line_of(subject, entry.candidates[0]),
             message=f"several classes could be the handler: {names}",
-            fix=f"name one in the manifest: pack with --handler {member}:{entry.candidates[-1]}",
+            fix=f"name one in the manifest: pack with --handler {member}:{entry.candidates[0]}",
         )
     elif entry.is_missing:
         wanted = subject.wanted_entry
@@ -70,6 +70,20 @@ def unclear_entry_point(subject: Subject) -> Iterator[Finding]:
             member=member,
             message=f"it defines {what}",
             fix="pack with --handler FILE:NAME, where NAME is what starts it",
+        )
+
+
+def missing_methods(subject: Subject) -> Iterator[Finding]:
+    """A handler class that has not what the loader calls, and no base that could have it."""
+    entry = subject.entry
+    if entry is not None and entry.class_name is not None and entry.lacks:
+        yield Finding(
+            check="missing-method",
+            severity=Severity.CHANGE,
+            member=subject.handler_member,
+            line=_line_of(subject, entry.class_name),
+            message=f"{entry.class_name} has no {' and no '.join(entry.lacks)} method",
+            fix="subclass ts_sdk.BaseHandler, which has it, or write it",
         )
 
 

@@ -11,10 +11,8 @@ from ts_sdk.doctor.sources import Source
 from ts_sdk.doctor.subject import Subject
 
 _SCRIPTED = "which is TorchScript"
-_TRUST = (
-    "pass weights_only=False if you trust whoever made it, or set the environment variable "
-    "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1"
-)
+_TRUST = "load with trust_pickle=True (--trust-pickle) if you trust whoever made it"
+_SAY_SO = "pass weights_only=False in its place if you trust whoever made it"
 
 
 def refused_loads(subject: Subject) -> Iterator[Finding]:
@@ -47,8 +45,14 @@ def _judge(
         member=source.name,
         line=call.lineno,
         message=f"torch.load {verb} {what}, and since torch 2.6 it refuses all but weights",
-        fix="read it with torch.jit.load" if scripted else _TRUST,
+        fix="read it with torch.jit.load" if scripted else _how_to_trust(call),
     )
+
+
+def _how_to_trust(call: ast.Call) -> str:
+    """What lets a call read it: the loader's option is for those that say nothing themselves."""
+    says_so = any(keyword.arg == "weights_only" for keyword in call.keywords)
+    return _SAY_SO if says_so else _TRUST
 
 
 def _refused_members(subject: Subject) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from ts_sdk.doctor.distributions import UNAVAILABLE, wish_for
+from ts_sdk.doctor.distributions import UNAVAILABLE, is_known_package, wish_for
 from ts_sdk.doctor.environment import has_module
 from ts_sdk.doctor.findings import Finding, Severity
 from ts_sdk.doctor.pickle_globals import Global
@@ -127,10 +127,7 @@ def _full_pickle(
             fix=f"where it was made, {_SAVE_WEIGHTS}",
         )
         return
-    missing = sorted(
-        {each.module.partition(".")[0] for each in refused if not _is_here(subject, each)}
-    )
-    first = f"pip install {' '.join(map(wish_for, missing))}, then " if missing else ""
+    first = _what_to_bring(subject, refused)
     yield Finding(
         check="full-pickle",
         severity=Severity.CHANGE,
@@ -138,6 +135,19 @@ def _full_pickle(
         message=f"{message}; reading it runs what is in it, so that it has to be trusted by name",
         fix=f"{first}load with --trust-pickle (trust_pickle=True), or {_SAVE_WEIGHTS}",
     )
+
+
+def _what_to_bring(subject: Subject, refused: Sequence[Global]) -> str:
+    """What has to be there before the classes *refused* can be imported."""
+    missing = [each for each in refused if not _is_here(subject, each)]
+    tops = sorted({each.module.partition(".")[0] for each in missing})
+    packages = [top for top in tops if is_known_package(top)]
+    # The name of a forgotten file may be that of somebody's package: it is not for pip.
+    own = [each.full for each in missing if each.module.partition(".")[0] not in packages]
+    steps = [f"pip install {' '.join(map(wish_for, packages))}"] if packages else []
+    if own:
+        steps.append(f"add the file that defines {_listed(own)} with --extra-files")
+    return "".join(f"{step}, then " for step in steps)
 
 
 def weights_without_model(subject: Subject) -> Iterator[Finding]:
@@ -160,6 +170,20 @@ def weights_without_model(subject: Subject) -> Iterator[Finding]:
         message="it holds weights only, and the archive names no model file that they belong to",
         fix="pack it with --model-file, the Python file that defines the module",
     )
+
+
+def no_model_at_all(subject: Subject) -> Iterator[Finding]:
+    """An archive of which `BaseHandler` is to load a model, and that names none."""
+    model = subject.model
+    if model.serialized_file is None and model.model_file is None and subject.needs_model:
+        yield Finding(
+            check="no-model",
+            severity=Severity.BLOCKS,
+            member=subject.handler_member,
+            message="BaseHandler's initialize loads the model, and the archive names neither a "
+            "serialized file nor a model file",
+            fix="pack it with --serialized-file, or override initialize() in the handler",
+        )
 
 
 def torchtext_objects(subject: Subject) -> Iterator[Finding]:

@@ -1,0 +1,124 @@
+"""`mar explain` explains inputs, draws them, and shows the table of methods."""
+
+import json
+
+import pytest
+from PIL import Image
+
+MODEL = """
+from torch import nn
+
+
+class MeanColour(nn.Module):
+    def forward(self, pictures):
+        return pictures.mean((2, 3))
+"""
+
+
+@pytest.fixture
+def colours(tmp_path):
+    folder = tmp_path / "colours"
+    (folder / "MAR-INF").mkdir(parents=True)
+    entry = {"modelName": "colours", "handler": "image_classifier", "modelFile": "model.py"}
+    manifest = {"model": entry | {"configFile": "model-config.yaml"}}
+    (folder / "MAR-INF/MANIFEST.json").write_text(json.dumps(manifest))
+    (folder / "model.py").write_text(MODEL)
+    config = "handler: {mean: [0, 0, 0], std: [1, 1, 1], crop: 8, resize: 8}"
+    (folder / "model-config.yaml").write_text(config)
+    names = {"0": "red", "1": "green", "2": "blue"}
+    (folder / "index_to_name.json").write_text(json.dumps(names))
+    return folder
+
+
+@pytest.fixture
+def picture(tmp_path):
+    def write(name, colour):
+        Image.new("RGB", (8, 8), colour).save(tmp_path / name)
+        return tmp_path / name
+
+    return write
+
+
+def test_an_explanation_is_printed_and_drawn(mar, colours, picture, tmp_path):
+    red = picture("red.png", (255, 0, 0))
+    ran = mar("explain", colours, red, "--device", "cpu", "-o", tmp_path / "why.png")
+    assert ran.code == 0, ran.err
+    lines = ran.out.splitlines()
+    assert lines[0] == str(red)
+    assert lines[1] == "  target    red (0), score 1"
+    assert lines[2].startswith("  method    integrated_gradients, ")
+    with Image.open(tmp_path / "why.png") as image:
+        assert image.width > 600
+
+
+def test_each_input_has_its_target_and_its_picture(mar, colours, picture, tmp_path):
+    files = [picture("a.png", (255, 0, 0)), picture("b.png", (0, 0, 255))]
+    folder = tmp_path / "drawn"
+    folder.mkdir()
+    options = ["--target", "green", "--target", "2", "--method", "occlusion", "--json"]
+    ran = mar("explain", colours, *files, *options, "-o", folder)
+    assert ran.code == 0, ran.err
+    assert [line["target"]["name"] for line in ran.lines] == ["green", "blue"]
+    assert sorted(path.name for path in folder.iterdir()) == ["a.png", "b.png"]
+
+
+def test_what_cannot_be_explained_is_told_and_the_others_are(mar, colours, picture, make_input):
+    text = make_input("a.txt", "no picture")
+    ran = mar("explain", colours, text, picture("red.png", (255, 0, 0)))
+    assert ran.code == 1
+    assert f"mar: {text}: " in ran.err
+    assert "target    red" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--method", "magic"], "there is no method 'magic'"),
+        (["--target", "purple"], "there is no class 'purple'"),
+        (["--method", "guided_backprop"], "take integrated_gradients"),
+    ],
+)
+def test_a_wrong_wish_is_told(mar, colours, picture, options, why):
+    ran = mar("explain", colours, picture("red.png", (255, 0, 0)), *options)
+    assert ran.code == 1
+    assert why in ran.err
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["-o", "why.txt"], "the name must end in .png"),
+        (["-o", "nowhere/why.png"], "there is no folder nowhere"),
+        (["--target", "1", "--target", "2"], "--target was given 2 times for 1 inputs"),
+    ],
+)
+def test_wrong_usage_is_told_before_anything_is_loaded(mar, colours, picture, options, why):
+    ran = mar("explain", colours, picture("red.png", (255, 0, 0)), *options)
+    assert ran.code == 2
+    assert why in ran.err
+
+
+def test_the_table_of_methods_needs_no_archive_and_no_torch(mar):
+    ran = mar("explain", "--methods")
+    assert ran.code == 0
+    lines = ran.out.splitlines()
+    assert lines[0].split() == [
+        "method",
+        "eager",
+        "half",
+        "compiled",
+        "torchscript",
+        "exported",
+        "aotinductor",
+        "onnx",
+    ]
+    deep_lift = next(line for line in lines if line.startswith("deep_lift"))
+    assert deep_lift.split() == ["deep_lift", "right", "right", "right", "-", "-", "-", "-"]
+    assert "  deep_lift: integrated_gradients for torchscript, exported" in lines
+    assert "  deep_lift: feature_ablation for aotinductor, onnx" in lines
+
+
+def test_without_an_archive_there_is_nothing_to_explain(mar):
+    ran = mar("explain")
+    assert ran.code == 2
+    assert "name an archive and its inputs, or give --methods" in ran.err

@@ -1,0 +1,207 @@
+"""Explaining answers: the call of the model, the target, the method, the result."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ts_sdk.errors import ExplanationError
+from ts_sdk.explain.attributed import Attributed, Options
+from ts_sdk.explain.attributing import attribute
+from ts_sdk.explain.calls import Call
+from ts_sdk.explain.explanation import Explanation
+from ts_sdk.explain.methods import Form, Method, best, refuse
+from ts_sdk.explain.modules import explained_module, form_of
+from ts_sdk.explain.quality import infidelity_of, sensitivity_of
+from ts_sdk.explain.subject import Subject
+from ts_sdk.explain.targets import Names, Wanted, target_in
+from ts_sdk.precision import Precision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Baseline = float | Sequence[Any] | np.ndarray[Any, Any] | torch.Tensor | None
+"""What stands for nothing: a number for all values, or values of the input's shape; None for 0."""
+
+_FAR = 0.1
+"""Of the score's change, that attributions may miss it by without a word."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How requests are to be explained.
+
+    Attributes:
+        method: The method; None for the best that is right.
+        baseline: What stands for nothing.
+        options: Details of the method.
+        measures: Whether infidelity and sensitivity are wanted.
+        seed: Of what is drawn at random.
+        on_progress: Is told how many more rows the model has answered.
+    """
+
+    method: Method | None = None
+    baseline: Baseline = None
+    options: Options = field(default_factory=Options)
+    measures: bool = False
+    seed: int = 0
+    on_progress: Callable[[int], None] = lambda _rows: None
+
+
+class Explainer:
+    """Explains answers of one model.
+
+    Args:
+        module: The model that answers; it is left as it is.
+        precision: What it computes in.
+        names: The classes' names.
+        is_binary: Whether a single score is that of class 1 against class 0.
+
+    Raises:
+        ExplanationError: It cannot be explained.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        precision: Precision,
+        names: Names = None,
+        *,
+        is_binary: bool = False,
+    ) -> None:
+        self.form: Form = form_of(module, precision)
+        self._module, self._note = explained_module(module, self.form, precision)
+        self._names = names
+        self._is_binary = is_binary
+
+    def explain(
+        self,
+        call: Call,
+        wanted: Wanted,
+        wish: Wish,
+        *,
+        prediction: Any = None,  # noqa: ANN401 - what the handler answered
+    ) -> Explanation:
+        """Explain one answer.
+
+        Args:
+            call: How the handler called the model.
+            wanted: The class or object to explain.
+            wish: How.
+            prediction: What the handler answered.
+
+        Raises:
+            ExplanationError: The method is wrong for this model, or there is no such target.
+        """
+        started = time.perf_counter()
+        subject = Subject.of(self._module, self.form, call)
+        target, subject.score = target_in(
+            call.answer, subject.task, wanted, self._names, is_binary=self._is_binary
+        )
+        subject.on_rows = wish.on_progress
+        method = wish.method or self._best(subject)
+        refuse(method, self.form)
+        baselines = _baselines(subject, wish.baseline)
+        with _seeded(wish.seed):
+            found = attribute(subject, method, baselines, wish.options)
+            measures = _measured(subject, method, baselines, wish, found) if wish.measures else ()
+        arrays = [_array(each) for each in found.attributions]
+        explanation = Explanation(
+            attributions=arrays[0],
+            more_attributions=tuple(arrays[1:]),
+            method=method,
+            target=target,
+            task=subject.task,
+            prediction=prediction,
+            form=self.form,
+            baseline=_described(wish.baseline, subject),
+            seconds=time.perf_counter() - started,
+            delta=found.delta,
+            note=_noted(self._note, found),
+        )
+        if not measures:
+            return explanation
+        return replace(explanation, infidelity=measures[0], sensitivity=measures[1])
+
+    def _best(self, subject: Subject) -> Method:
+        method = best(self.form, is_tokens=subject.is_tokens)
+        if method is Method.LAYER_INTEGRATED_GRADIENTS and subject.table is None:
+            return Method.FEATURE_ABLATION
+        return method
+
+
+def _baselines(subject: Subject, given: Baseline) -> tuple[torch.Tensor, ...]:
+    if given is None or isinstance(given, int | float):
+        value = subject.reference if subject.is_tokens and given is None else float(given or 0)
+        return tuple(torch.full_like(each, value) for each in subject.inputs)
+    first = subject.inputs[0]
+    tensor = torch.as_tensor(given, dtype=first.dtype, device=first.device)
+    try:
+        spread = tensor.expand(first.shape).clone()
+    except RuntimeError as error:
+        raise ExplanationError(
+            f"a baseline of shape {tuple(tensor.shape)} does not fit an input of shape "
+            f"{tuple(first.shape[1:])}"
+        ) from error
+    return (spread, *(torch.zeros_like(each) for each in subject.inputs[1:]))
+
+
+def _described(given: Baseline, subject: Subject) -> str:
+    if given is None:
+        return "no token" if subject.is_tokens else "zeros"
+    return f"{given:g}" if isinstance(given, int | float) else "as given"
+
+
+def _array(found: torch.Tensor) -> "np.ndarray[Any, np.dtype[np.float32]]":
+    array: np.ndarray[Any, np.dtype[np.float32]] = (
+        found.detach()[0].to("cpu", torch.float32).contiguous().numpy()
+    )
+    return array
+
+
+def _noted(note: str | None, found: Attributed) -> str | None:
+    """*note*, and how far the attributions are from adding up, where that is far."""
+    if found.delta is None:
+        return note
+    change = sum(float(each.sum()) for each in found.attributions) - found.delta
+    if abs(found.delta) <= _FAR * max(abs(change), 1e-6):
+        return note
+    told = "the sum misses the score's change by "
+    told += f"{abs(found.delta) / max(abs(change), 1e-6):.0%}: take more steps or samples"
+    return f"{note}; {told}" if note else told
+
+
+def _measured(
+    subject: Subject,
+    method: Method,
+    baselines: tuple[torch.Tensor, ...],
+    wish: Wish,
+    found: Attributed,
+) -> tuple[float | None, float | None]:
+    if subject.is_tokens:
+        return None, None
+
+    def again(inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        moved = replace(subject, inputs=inputs)
+        return attribute(moved, method, baselines, wish.options).attributions
+
+    return infidelity_of(subject, found.attributions), sensitivity_of(subject, again)
+
+
+@contextmanager
+def _seeded(seed: int) -> "Iterator[None]":
+    """Draw at random what *seed* says, and leave torch's and numpy's own draws as they were."""
+    state = np.random.get_state()  # noqa: NPY002 - Captum draws from it
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 - as above
+        try:
+            yield
+        finally:
+            np.random.set_state(state)  # noqa: NPY002 - as above
