@@ -216,7 +216,7 @@ def test_a_model_of_dicts_answers_in_half_precision_too(tmp_path, scripted, prec
     manifest = {"model": {**model, "configFile": "model-config.yaml"}}
     (tmp_path / "MAR-INF/MANIFEST.json").write_text(json.dumps(manifest))
     (tmp_path / "model-config.yaml").write_text(f"handler: {json.dumps(RECORDS)}")
-    torch.jit.save(scripted(WithWeights()), tmp_path / "model.pt")
+    scripted(WithWeights()).save(tmp_path / "model.pt")
     with ts_sdk.load(tmp_path, device="cpu", precision=precision) as loaded:
         ((found,),) = loaded.predict_batch([PICTURE])
     assert found["box"] == [0, 0, 64, 48]

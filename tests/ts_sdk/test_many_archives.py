@@ -148,7 +148,8 @@ def traces(process: psutil.Process) -> dict[str, int]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_thousand_loads_leave_nothing_behind(archives):
+def test_a_thousand_loads_leave_nothing_behind(archives, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     process = psutil.Process()
 
     def cycles(count: int) -> None:
