@@ -101,6 +101,22 @@ def without_numbers(values: Iterable[torch.Tensor]) -> list[int]:
     return [place for place, value in enumerate(values) if not value.isfinite().all()]
 
 
+def joined(outputs: Sequence[Any]) -> Any:  # noqa: ANN401 - a model gives tensors, tuples or dicts
+    """The outputs for single rows, as the model would have answered for a batch.
+
+    Raises:
+        HandlerContractError: They are nothing that can be joined.
+    """
+    first = outputs[0]
+    if isinstance(first, torch.Tensor):
+        return torch.cat(list(outputs))
+    if isinstance(first, dict):
+        return {key: joined([output[key] for output in outputs]) for key in first}
+    if isinstance(first, list | tuple):
+        return [joined(parts) for parts in zip(*outputs, strict=True)]
+    raise HandlerContractError(f"cannot join outputs of type {type(first).__name__} to a batch")
+
+
 def described(output: object) -> str:
     """What a model answered, for saying that something else was expected."""
     if isinstance(output, torch.Tensor):

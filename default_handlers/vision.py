@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from default_handlers.colours import as_rgb
-from default_handlers.decoding import MAX_PIXELS, as_picture, decode, decode_as_stored
+from default_handlers.decoding import MAX_PIXELS, as_picture, decode
 from default_handlers.inputs import input_of
+from default_handlers.own_processing import processed
 from default_handlers.pictures import Size
 from default_handlers.placement import Placement
 from default_handlers.preparing import (
@@ -23,8 +23,9 @@ from default_handlers.preparing import (
 )
 from default_handlers.preset_settings import PRESET_SETTINGS, preset_from
 from default_handlers.presets import IMAGENET, ImagePreset, stacked
+from default_handlers.scores import joined
 from default_handlers.settings import Settings
-from ts_sdk.errors import HandlerContractError, RequestError
+from ts_sdk.errors import RequestError
 from ts_sdk.handler import BaseHandler, Row
 from ts_sdk.tensors.parts import value_of
 from ts_sdk.timing import timed
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 _PICTURE_DIMENSIONS = 3
 _FILTER_DIMENSIONS = 4
-_SIMPLE_MODES = frozenset({"1", "L", "RGB", "I", "F"})
 
 
 class VisionHandler(BaseHandler):
@@ -157,7 +157,7 @@ class VisionHandler(BaseHandler):
         for place, each in enumerate(data):
             with self.judging_tensors(place):
                 outputs.append(super().inference(each[None], *args, **kwargs))
-        return _joined(outputs)
+        return joined(outputs)
 
     @contextmanager
     def judging_tensors(self, place: int | None = None) -> Iterator[None]:
@@ -184,7 +184,9 @@ class VisionHandler(BaseHandler):
     def placement_of(self, place: int) -> Placement | None:
         """Where what the model sees of picture *place* lies in it; None where it is not known."""
         pictures = pictures_of_batch()
-        return None if pictures is None else pictures.placements[place]
+        if pictures is None or place >= len(pictures.placements):
+            return None
+        return pictures.placements[place]
 
     def by_request(self, answers: list[Any]) -> list[Any]:
         """Join the answers to several pictures of one request to a list.
@@ -256,8 +258,9 @@ class VisionHandler(BaseHandler):
                 )
             return Prepared(given, self._placement_in(given), is_sent=True)
         if self._has_own_processing:
-            processed = self._processed(given)
-            return Prepared(processed, self._placement_in(processed))
+            owner = f"{type(self).__name__}.image_processing"
+            tensor = processed(self.image_processing, given, self.max_pixels, owner)
+            return Prepared(tensor, self._placement_in(tensor))
         if isinstance(given, Image.Image):
             picture = as_picture(given)
         else:
@@ -272,29 +275,6 @@ class VisionHandler(BaseHandler):
             return None
         height, width = tensor.shape[:2] if self.preset.layout == "nhwc" else tensor.shape[1:]
         return Placement.unchanged((width, height))
-
-    def _processed(self, given: bytes | Image.Image) -> torch.Tensor:
-        """What the subclass's own `image_processing` makes of a picture."""
-        image = (
-            given
-            if isinstance(given, Image.Image)
-            else decode_as_stored(given, max_pixels=self.max_pixels)
-        )
-        if image.mode not in _SIMPLE_MODES and not image.mode.startswith("I;16"):
-            image = as_rgb(image)
-        try:
-            tensor = self.image_processing(image)
-        except (RuntimeError, TypeError, ValueError):
-            # Most are made for colour, and some for grey: TorchServe gave them either unchanged.
-            if image.mode == "RGB":
-                raise
-            tensor = self.image_processing(as_rgb(image))
-        if not isinstance(tensor, torch.Tensor):
-            raise TypeError(
-                f"{type(self).__name__}.image_processing must return a tensor, "
-                f"not a {type(tensor).__name__}: end it with ToTensor()"
-            )
-        return tensor
 
     def _batch_of(self, prepared: Sequence[Prepared]) -> torch.Tensor | list[torch.Tensor]:
         crops = [each.tensor for each in prepared if each.is_crop]
@@ -312,15 +292,3 @@ def _has_filters(model: object) -> bool:
     return isinstance(model, nn.Module) and any(
         each.dim() == _FILTER_DIMENSIONS for each in model.parameters()
     )
-
-
-def _joined(outputs: list[Any]) -> Any:  # noqa: ANN401 - a model gives tensors, tuples or dicts
-    """Put the outputs for single rows together as the model would have for a batch."""
-    first = outputs[0]
-    if isinstance(first, torch.Tensor):
-        return torch.cat(outputs)
-    if isinstance(first, dict):
-        return {key: _joined([output[key] for output in outputs]) for key in first}
-    if isinstance(first, list | tuple):
-        return [_joined(list(parts)) for parts in zip(*outputs, strict=True)]
-    raise HandlerContractError(f"cannot join outputs of type {type(first).__name__} to a batch")
