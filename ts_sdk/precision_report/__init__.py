@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archiver import DEFAULT_LIMITS, Limits
@@ -93,7 +94,7 @@ def measure_precision(  # noqa: PLR0913 - options given by name
                 raise each.error
         bench = Bench(open_in, model, given, expected, tolerance)
         return PrecisionReport(
-            path=model.path,
+            path=Path(path),
             device=str(model.device),
             samples=len(given),
             tolerance=tolerance,
