@@ -86,7 +86,9 @@ def convert_constants(module: "torch.jit.ScriptModule", cast: "WeightCast") -> N
             _convert_constant(node, cast)
         itself = next(graph.inputs())
         for node in graph.findAllNodes("prim::GetAttr"):
-            if node.s("name") not in weights and node.input().unique() == itself.unique():
+            is_own = node.input().unique() == itself.unique()
+            # Of other objects, such as a detector's box coder, torch can hand out none.
+            if is_own and node.s("name") not in weights and _may_hold_tensors(node.output()):
                 _convert_attribute(module, node.s("name"), cast)
 
 
@@ -103,6 +105,12 @@ def is_computed(node: "torch.Node") -> bool:
 def is_tensor(value: "torch.Value") -> bool:
     """Whether *value* is a single tensor."""
     return bool(value.type().kind() == "TensorType")
+
+
+def _may_hold_tensors(value: "torch.Value") -> bool:
+    """Whether *value* is a tensor, or a list, dict or tuple of them, if there is one."""
+    kind = value.type()
+    return kind.kind() != "ClassType" and "Tensor" in str(kind.annotation_str)
 
 
 def path_of(value: "torch.Value", module: "torch.Value") -> str | None:
