@@ -154,6 +154,16 @@ def _add_file_arguments(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "-c", "--config-file", metavar="FILE", help="the model's settings (model-config.yaml)"
     )
+    files.add_argument(
+        "--sample",
+        action="append",
+        default=[],
+        dest="samples",
+        metavar="FILE|FOLDER",
+        help="a request to keep in MAR-INF/samples/, with the golden answers beside it: a file "
+        "that is its body, a folder with a request.json, or a folder of such samples; may be "
+        "given repeatedly",
+    )
 
 
 def _add_archive_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
+from archiver.names import MANIFEST_NAME
 from archiver.sizes import format_size
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class PackRequest:
     archive_format: ArchiveFormat
     force: bool
     keep_paths: bool
+    samples: tuple[Path, ...]
 
     @property
     def target(self) -> Path:
@@ -105,7 +107,8 @@ class PackPlan:
         archive_format: One of ``default``, ``zip-store``, ``tgz`` and ``no-archive``.
         force: Whether an existing target is replaced.
         manifest: The content of MANIFEST.json.
-        members: The files, sorted by member name, without the archive's own metadata.
+        members: The files, sorted by member name, without RECORD. A MANIFEST.json among them is
+            written as it is, in the place of one made of *manifest*.
         timestamp: The time that every member gets, in seconds since 1970.
         notes: What whoever packs this should know, though it is no obstacle.
     """
@@ -133,6 +136,11 @@ class PackPlan:
     def makes_folder(self) -> bool:
         """Whether the archive is going to be a folder."""
         return self.archive_format == "no-archive"
+
+    @property
+    def has_manifest_file(self) -> bool:
+        """Whether MANIFEST.json is one of the files."""
+        return any(member.name == MANIFEST_NAME for member in self.members)
 
     def to_dict(self) -> dict[str, object]:
         """Return it in JSON's types."""

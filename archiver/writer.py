@@ -45,6 +45,7 @@ def pack(  # noqa: PLR0913 -- one argument for each flag of the command, by name
     archive_format: ArchiveFormat = "default",
     force: bool = False,
     keep_paths: bool = False,
+    samples: StrPath | Iterable[StrPath] = (),
 ) -> PackResult:
     """Pack a model with its handler.
 
@@ -66,6 +67,8 @@ def pack(  # noqa: PLR0913 -- one argument for each flag of the command, by name
             ``tgz`` for a ``.tar.gz``, ``no-archive`` for a folder.
         force: Whether an existing archive of that name is replaced.
         keep_paths: Whether extra files keep the folders that they are given with.
+        samples: Requests to be kept below ``MAR-INF/samples/``: files, stored requests, and folders
+            of both.
 
     Returns:
         What was written.
@@ -89,6 +92,7 @@ def pack(  # noqa: PLR0913 -- one argument for each flag of the command, by name
             archive_format=archive_format,
             force=force,
             keep_paths=keep_paths,
+            samples=samples,
         )
     except TargetExistsError as error:
         # A process that was killed when it had published it may have left its draft.
@@ -112,6 +116,7 @@ def plan_pack(  # noqa: PLR0913 -- the arguments of `pack`
     archive_format: ArchiveFormat = "default",
     force: bool = False,
     keep_paths: bool = False,
+    samples: StrPath | Iterable[StrPath] = (),
 ) -> PackPlan:
     """Say what `pack` would do, with the same arguments, and write nothing.
 
@@ -137,6 +142,7 @@ def plan_pack(  # noqa: PLR0913 -- the arguments of `pack`
             archive_format=archive_format,
             force=force,
             keep_paths=keep_paths,
+            samples=tuple(Path(path) for path in _entries(samples)),
         )
     )
 
@@ -168,7 +174,9 @@ def write(plan: PackPlan) -> PackResult:
 def _write_draft(plan: PackPlan, draft: Path) -> list[PackedMember]:
     """Write all members, MANIFEST.json first and RECORD last; return what they are."""
     with SourceReader() as reader, contextlib.closing(_open(plan, draft, reader)) as destination:
-        members = [_add_text(destination, MANIFEST_NAME, plan.manifest.to_json())]
+        members = []
+        if not plan.has_manifest_file:
+            members.append(_add_text(destination, MANIFEST_NAME, plan.manifest.to_json()))
         for planned in plan.members:
             sha256 = destination.add(planned)
             members.append(PackedMember(planned.name, planned.source, planned.size, sha256))
@@ -204,6 +212,6 @@ def _path(path: StrPath | None) -> Path | None:
     return Path(path) if path else None
 
 
-def _entries(extra_files: StrPath | Iterable[StrPath]) -> tuple[StrPath, ...]:
-    """Return the arguments of --extra-files, of which one alone needs no list."""
-    return (extra_files,) if isinstance(extra_files, str | os.PathLike) else tuple(extra_files)
+def _entries(given: StrPath | Iterable[StrPath]) -> tuple[StrPath, ...]:
+    """Return the arguments of a flag that may be repeated; one alone needs no list."""
+    return (given,) if isinstance(given, str | os.PathLike) else tuple(given)

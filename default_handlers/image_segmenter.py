@@ -74,6 +74,8 @@ class ImageSegmenter(VisionHandler):
         self.size = settings.word("size", self.size, _SIZES)
         self.mask_threshold = settings.fraction("mask_threshold", self.mask_threshold)
         self.activation = settings.word("activation", self.activation, ACTIVATIONS)
+        if self.answers != _RECORDS:
+            settings.idle(["masks"], "only records hold masks (answers: records)")
 
     def check_count(self, count: int) -> None:
         """Refuse a request of *count* pictures where its answer could not hold as many."""

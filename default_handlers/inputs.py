@@ -12,6 +12,7 @@ from PIL import Image
 
 from default_handlers.parts import described, other_parts, value_of
 from ts_sdk.errors import RequestError
+from ts_sdk.tensors.values import tensor_of
 
 Input = bytes | Image.Image | torch.Tensor
 """Encoded picture, decoded picture, or a tensor that needs no preparation."""
@@ -95,26 +96,18 @@ def _bytes_of_text(text: str) -> bytes:
     except (binascii.Error, ValueError) as error:
         start = text[:40]
         raise RequestError(
-            f"text must be a picture in base64, got {len(text)} characters that are not: "
+            f"text must be a picture in base64, got {len(text):,} characters that are not: "
             f"{start!r}{'...' if len(text) > len(start) else ''}"
         ) from error
 
 
 def _tensor_of(value: Any) -> torch.Tensor:  # noqa: ANN401 - lists of lists of numbers, an array or a tensor
-    if isinstance(value, torch.Tensor):
-        value = value.detach().cpu().to(torch.float32).numpy()
-    try:
-        numbers = np.asarray(value)
-    except ValueError as error:
-        raise RequestError(
-            "the nested lists are no tensor: lists of one level differ in length"
-        ) from error
-    if numbers.dtype.kind not in "biuf":
-        raise RequestError("the nested lists are no tensor: they hold more than numbers")
-    if numbers.size == 0:
-        raise RequestError(f"the tensor is empty: its shape is {numbers.shape}")
-    with np.errstate(over="ignore"):
-        floats = numbers.astype(np.float32)
-    if not np.isfinite(floats).all():
+    given = tensor_of(value)
+    if given.is_complex():
+        raise RequestError(f"{_EXPECTED}, got complex numbers")
+    if not given.numel():
+        raise RequestError(f"the tensor is empty: its shape is {tuple(given.shape)}")
+    floats = given.to("cpu", torch.float32, copy=True)  # the caller keeps what it holds
+    if not floats.isfinite().all():
         raise RequestError("the tensor holds NaN, infinity or numbers that float32 cannot hold")
-    return torch.from_numpy(floats)
+    return floats

@@ -102,6 +102,12 @@ class ObjectDetector(VisionHandler):
         self.answers = settings.word("answers", self.answers, (_TORCHSERVE, _RECORDS))
         self.masks = settings.word("masks", self.masks, tuple(_MASKS))
         self.mask_threshold = settings.fraction("mask_threshold", self.mask_threshold)
+        if self.answers != _RECORDS:
+            settings.idle(["masks", "mask_threshold"], "only records hold masks (answers: records)")
+        elif self.masks == "none":
+            settings.idle(["mask_threshold"], "no masks are answered (masks: none)")
+        if self.nms is None:
+            settings.idle(["nms_per_class"], "objects that overlap are all answered (nms: none)")
 
     def inference(self, data: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - what the model takes and gives
         """Call the model on the batch, once for each size of picture in it.

@@ -75,7 +75,9 @@ class Picture:
         size, crop = _as_stored(size, crop, self.orientation)
         stored = self.stored
         if isinstance(stored, np.ndarray) and (
-            interpolation not in _IN_TORCH or math.prod(self.size) < _SMALL_PIXELS
+            interpolation not in _IN_TORCH
+            or math.prod(self.size) < _SMALL_PIXELS
+            or is_strip(size)  # which only Pillow resizes without making all of it
         ):
             stored = Image.fromarray(stored)
         if isinstance(stored, Image.Image):

@@ -4,6 +4,7 @@ from default_handlers.presets import (
     CHANNELS,
     INTERPOLATIONS,
     LAYOUTS,
+    MOST_RESIZED_PIXELS,
     VALUE_RANGES,
     Colour,
     ImagePreset,
@@ -46,6 +47,26 @@ def preset_from(settings: Settings, preset: ImagePreset) -> ImagePreset:
     except ValueError as error:
         settings.problem(str(error))
         return preset
+
+
+def check_reach(settings: Settings, preset: ImagePreset, max_pixels: int) -> None:
+    """Check that the settings ask for what can be, and tell of those that have no effect.
+
+    Args:
+        settings: They.
+        preset: What became of them.
+        max_pixels: Most pixels that a picture may have.
+    """
+    pixels, most = preset.square_pixels, max(max_pixels, MOST_RESIZED_PIXELS)
+    if pixels > most:
+        settings.problem(
+            f"resize: a square picture would be resized to {pixels:,} pixels, and at most "
+            f"{most:,} are made (setting max_pixels)"
+        )
+    if preset.resize_px is None:
+        settings.idle(
+            ["interpolation", "fast_decode"], "pictures are not resized (setting resize: none)"
+        )
 
 
 def _means_and_deviations(

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import torch
 
 from default_handlers.decoding import MAX_PIXELS
-from default_handlers.pictures import Box, Interpolation, Picture, Size
+from default_handlers.pictures import Box, Interpolation, Picture, Size, is_strip
 from default_handlers.placement import Placement
 from default_handlers.settings import Sides
 from ts_sdk.errors import RequestError
@@ -28,7 +28,7 @@ CHANNELS: dict[Colour, str] = {
 VALUE_RANGES: tuple[ValueRange, ...] = get_args(ValueRange)
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
-_MOST_RESIZED_PIXELS = 1 << 24
+MOST_RESIZED_PIXELS = 1 << 24
 """Only a picture that has more itself is resized to more: a thin line would fill the memory."""
 
 _WHITE = 255.0
@@ -111,6 +111,11 @@ class ImagePreset:
         return 1 if self.colour == "grey" else 3
 
     @property
+    def square_pixels(self) -> int:
+        """How many pixels a square picture is resized to; 0 where pictures keep their size."""
+        return 0 if self.resize_px is None else math.prod(self._resized((1, 1)))
+
+    @property
     def enough_px(self) -> int | None:
         """The shorter side, in pixels, below which a picture must not be reduced; None for any."""
         return None if self.resize_px is None else max(_pair(self.resize_px))
@@ -136,15 +141,13 @@ class ImagePreset:
                 f"from it{'' if size == resized else ' after resizing'}, got one of {_by(size)}"
                 f"{'' if size == resized else f', which becomes {_by(resized)}'}"
             )
-        width, height = placement.seen
-        if max_pixels is not None and width * height > max_pixels:
+        if max_pixels is not None and math.prod(placement.seen) > max_pixels:
+            raise RequestError(f"{told}: more than {max_pixels:,} pixels; {self._remedy(size)}")
+        # Of a strip only the crop is made, of all others the whole before it is cropped.
+        made = math.prod(placement.seen if is_strip(resized) else resized)
+        if resized != size and made > max(math.prod(size), MOST_RESIZED_PIXELS):
             raise RequestError(
-                f"{told}: more than {max_pixels:,} pixels; send one that is less elongated"
-            )
-        if resized != size and width * height > max(math.prod(size), _MOST_RESIZED_PIXELS):
-            raise RequestError(
-                f"{told}: more than {_MOST_RESIZED_PIXELS:,} pixels; "
-                "send one that is less elongated"
+                f"{told}: more than {MOST_RESIZED_PIXELS:,} pixels; {self._remedy(size)}"
             )
         return placement
 
@@ -226,6 +229,12 @@ class ImagePreset:
             shorter_px, longer_px = int(self.longest_px * shorter_px / longer_px), self.longest_px
         width, height = size
         return (shorter_px, longer_px) if width <= height else (longer_px, shorter_px)
+
+    def _remedy(self, size: Size) -> str:
+        """What helps where a picture would be resized to too many pixels."""
+        if math.prod(self._resized((min(size), min(size)))) > MOST_RESIZED_PIXELS:
+            return "send a larger one, or set a smaller resize"
+        return "send one that is less elongated"
 
     def _crop(self, resized: Size) -> Box:
         """The crop; halves of pixels are rounded to even, as torchvision does."""

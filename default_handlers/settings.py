@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeGuard, TypeVar
 
+from default_handlers.setting_names import OF_EVERY_HANDLER, meant_by, misspelt
 from ts_sdk.errors import ConfigError
 
 Sides = int | tuple[int, int]
@@ -19,24 +20,29 @@ _FRACTION = "a number from 0 to 1"
 _PAIR = 2
 _NONE = (None, "none")
 """How a file says that there is no such thing; YAML takes the word for text."""
-_CLOSE = 0.75
-"""How alike two names must be, of 1, for one to pass as a misspelling of the other."""
 
 
 class Settings:
     """The `handler:` section, read setting by setting; all problems are raised at once.
 
     Names that nothing here reads belong to the user's handler and are left alone, unless they look
-    like a misspelling of one that is read.
+    like a misspelling of one that is read. A default handler itself refuses them all.
 
     Args:
         section: Setting name → value.
         beside: What stands in the file outside of the section, where nothing here reads it.
+        owner: The default handler whose settings they are; None for a handler of the user's own.
     """
 
-    def __init__(self, section: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        section: Mapping[str, Any],
+        beside: Mapping[str, Any] | None = None,
+        owner: str | None = None,
+    ) -> None:
         self._section = section
         self._beside = beside or {}
+        self._owner = owner
         self._known: list[str] = []
         self._problems: list[str] = []
 
@@ -141,6 +147,15 @@ class Settings:
             if not found:
                 self._problems.append(f"{name}: {_unknown_class(each, names or {})}")
             numbers |= found
+        # Only a warning: not all classes of a model need to have names.
+        last = max((int(each) for each in names or {} if each.isdecimal()), default=None)
+        for number in sorted(numbers):
+            if last is not None and number > last:
+                _logger.warning(
+                    "model-config.yaml, section handler: %s: there is no class %d in "
+                    "index_to_name.json, whose last is %d; the model must know it without a name",
+                    *(name, number, last),
+                )
         return frozenset(numbers)
 
     def given(self, names: Sequence[str]) -> list[str]:
@@ -151,6 +166,13 @@ class Settings:
         """Add a problem that concerns several settings."""
         self._problems.append(sentence)
 
+    def idle(self, names: Sequence[str], reason: str) -> None:
+        """Tell in the log which of *names* are set and have no effect, since *reason*."""
+        for name in self.given(names):
+            _logger.warning(
+                "model-config.yaml, section handler: %s has no effect, since %s", name, reason
+            )
+
     def check(self) -> None:
         """Raise what was found.
 
@@ -158,9 +180,8 @@ class Settings:
             ConfigError: A setting has a wrong value, or a name looks misspelt; all are named.
         """
         for name in self._section:
-            near = difflib.get_close_matches(str(name), self._known, n=1, cutoff=_CLOSE)
-            if near and name not in self._known and not _has_more_words(str(name), near[0]):
-                self._problems.append(f"{name} is not a setting; did you mean {near[0]}?")
+            if name not in self._known and name not in OF_EVERY_HANDLER:
+                self._problems += self._problems_with(str(name))
         # Only a warning: a subclass may read the whole file and mean what it says.
         misplaced = [name for name in self._known if name in self._beside]
         if misplaced:
@@ -173,6 +194,16 @@ class Settings:
             raise ConfigError(
                 f"model-config.yaml, section handler: {sentences}", problems=tuple(self._problems)
             )
+
+    def _problems_with(self, name: str) -> list[str]:
+        """What is wrong with a name that nothing has read."""
+        near = (meant_by if self._owner else misspelt)(name, self._known)
+        if near:
+            return [f"{name} is not a setting; did you mean {near}?"]
+        if self._owner is None:
+            return []
+        names = ", ".join(sorted(self._known))
+        return [f"{name} is not a setting of {self._owner}, whose settings are {names}"]
 
     def _value(self, name: str, default: object) -> object:
         self._known.append(name)
@@ -211,8 +242,3 @@ def _unknown_class(word: object, names: Mapping[str, str]) -> str:
 
 def _is_finite_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _has_more_words(name: str, known: str) -> bool:
-    """Whether *name* is *known* and a word more, as ``iou_threshold`` is to ``threshold``."""
-    return name.startswith(f"{known}_") or name.endswith(f"_{known}")

@@ -6,10 +6,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from default_handlers.contractions import expand_contractions
 from default_handlers.parts import described, value_of
+from default_handlers.setting_names import owner_of
 from default_handlers.settings import Settings
 from default_handlers.texts import Texts, note, texts_of_batch
 from default_handlers.token_batches import positions_in
-from default_handlers.tokens import TOKENIZER, TRUNCATIONS, TextTokenizer, Truncation
+from default_handlers.tokens import (
+    MAX_TOKENISED,
+    TOKENIZER,
+    TRUNCATIONS,
+    TextTokenizer,
+    Truncation,
+)
 from default_handlers.vocabulary import SHAPES, read_vocabulary
 from default_handlers.words import basic_english, without_accents, without_html, without_punctuation
 from ts_sdk.errors import ConfigError, RequestError
@@ -22,7 +29,8 @@ SOURCE_VOCAB = "source_vocab.pt"
 MAX_CHARACTERS = 6_553_500
 """Longest text unless told otherwise: as many bytes as TorchServe took in a request by default."""
 
-_EXPECTED = "expected text, as UTF-8 or as a JSON string,"
+EXPECTED = "expected text, as UTF-8 or as a JSON string,"
+"""The start of the message about what is none."""
 _T = TypeVar("_T")
 
 
@@ -34,7 +42,8 @@ class TextHandler(BaseHandler):
     A row holds a text, its UTF-8 bytes, or a list of texts. A request that holds none of these is
     rejected alone: `encoded` does that. What becomes of a text, one step after the other, is in
     `words_of`; each step is a method that a subclass may override, and so is `tokenizer`. Settings
-    ``max_characters`` and ``max_texts``, and for tokens ``max_length`` and ``truncation``.
+    ``max_characters`` and ``max_texts``, and for tokens ``max_length``, ``truncation`` and
+    ``max_tokenised``.
 
     Attributes:
         source_vocab: Word → number, from `source_vocab.pt`, set by `initialize`; None where there
@@ -47,6 +56,8 @@ class TextHandler(BaseHandler):
         max_length: Most tokens of a text; None for as many as the tokenizer's files say.
         truncation: What becomes of a text with more: ``"on"`` cuts it, ``"off"`` gives the model
             all of it, ``"error"`` rejects it.
+        max_tokenised: Most characters of a text that are made tokens; a text of which more would
+            have to be is rejected.
         answers_several: Whether this class's `postprocess` joins the answers to several texts of
             one request with `by_request`. It is not inherited by a class with a `postprocess` of
             its own: there, such a request is rejected.
@@ -62,6 +73,7 @@ class TextHandler(BaseHandler):
     max_texts: int = 1000
     max_length: int | None = None
     truncation: Truncation = "on"
+    max_tokenised: int = MAX_TOKENISED
 
     def initialize(self, context: "Context") -> None:
         """Load the model, the class names, the vocabulary or the tokenizer, and the settings.
@@ -75,7 +87,7 @@ class TextHandler(BaseHandler):
         folder = Path(context.system_properties["model_dir"])
         if _has_tokenizer(folder, vocabulary):
             self.text_tokenizer = TextTokenizer(folder, positions_in(self.model))
-        settings = Settings(_with_words(self.settings), beside=self.model_yaml_config)
+        settings = Settings(_with_words(self.settings), self.model_yaml_config, owner_of(self))
         self.read_settings(settings)
         settings.check()
         if self.text_tokenizer is None:
@@ -88,13 +100,17 @@ class TextHandler(BaseHandler):
         self.max_texts = settings.whole("max_texts", self.max_texts)
         self.max_length = settings.whole("max_length", self.max_length)
         self.truncation = settings.word("truncation", self.truncation, TRUNCATIONS)
+        self.max_tokenised = settings.whole("max_tokenised", self.max_tokenised)
         if self.text_tokenizer is None:
-            for name in settings.given(["max_length", "truncation"]):
+            for name in settings.given(["max_length", "truncation", "max_tokenised"]):
                 settings.problem(
                     f"{name} would have no effect, since texts are looked up in {SOURCE_VOCAB}, "
                     f"word by word: it is for {TOKENIZER}"
                 )
             return
+        if self.truncation == "off":
+            settings.idle(["max_length"], "no text is cut (truncation: off)")
+        self.text_tokenizer.max_tokenised = self.max_tokenised
         try:
             self.text_tokenizer.limit(
                 self.max_length or self.text_tokenizer.max_length, self.truncation
@@ -121,7 +137,7 @@ class TextHandler(BaseHandler):
         found: list[_T] = []
         for index, row in enumerate(data):
             try:
-                value = value_of(row, _EXPECTED)
+                value = value_of(row, EXPECTED)
                 is_several = isinstance(value, list | tuple)
                 items = self._each(value, encode) if is_several else [encode(self.text_of(row))]
             except RequestError as error:
@@ -158,14 +174,14 @@ class TextHandler(BaseHandler):
         Raises:
             RequestError: There is none; it is empty, too long, or not UTF-8.
         """
-        value = value_of(row, _EXPECTED)
+        value = value_of(row, EXPECTED)
         if isinstance(value, bytes | bytearray | memoryview):
             value = _decoded(bytes(value))
         if not isinstance(value, str):
-            raise RequestError(f"{_EXPECTED} got {described(value)}")
+            raise RequestError(f"{EXPECTED} got {described(value)}")
         self._check_length(len(value))
         if not value.strip():
-            raise RequestError(f"{_EXPECTED} got an empty one")
+            raise RequestError(f"{EXPECTED} got an empty one")
         return value
 
     def words_of(self, text: str) -> list[str]:
@@ -261,6 +277,6 @@ def _decoded(data: bytes) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise RequestError(
-            f"{_EXPECTED} got {len(data):,} bytes that are not UTF-8: the first wrong one is "
+            f"{EXPECTED} got {len(data):,} bytes that are not UTF-8: the first wrong one is "
             f"0x{data[error.start]:02x} at position {error.start:,}"
         ) from error

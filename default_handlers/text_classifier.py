@@ -1,13 +1,13 @@
 """`text_classifier`: the classes of a text."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from default_handlers.labels import as_mapping, as_records
+from default_handlers.parts import value_of
 from default_handlers.scores import (
     ACTIVATIONS,
     NO_NUMBERS,
@@ -19,7 +19,8 @@ from default_handlers.scores import (
     without_numbers,
 )
 from default_handlers.settings import Settings
-from default_handlers.text import TextHandler
+from default_handlers.text import EXPECTED, TextHandler
+from default_handlers.text_marks import MOST_DRAWN, Mark, marks_of_tokens, marks_of_words
 from default_handlers.token_batches import TYPES, TokenBatch, TokenInputs, token_batch
 from default_handlers.tokens import TOKENIZER, TextTokenizer
 from default_handlers.transformers_folder import (
@@ -29,36 +30,16 @@ from default_handlers.transformers_folder import (
     is_weights_file,
     load_classifier,
 )
-from default_handlers.words import ngrams
-from ts_sdk.errors import RequestError
+from default_handlers.word_batches import TextBatch, WordNumbers, text_batch
 from ts_sdk.timing import timed
 
 if TYPE_CHECKING:
+    from PIL import Image
     from torch import nn
 
     from ts_sdk.context import Context
 
 _ANSWERS = {"torchserve": as_mapping, "records": as_records}
-
-
-@dataclass(frozen=True, eq=False)
-class TextBatch:
-    """What the model is given, and the words behind it.
-
-    It can be unpacked into numbers and words, the pair that TorchServe's handler made of one text.
-
-    Attributes:
-        numbers: Those of the words of all texts, one text behind the other, ``(T,)`` int64.
-        offsets: Position of each text's first number, ``(B,)`` int64.
-        words: The words of each text.
-    """
-
-    numbers: torch.Tensor
-    offsets: torch.Tensor
-    words: list[list[str]]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter((self.numbers, self.words))
 
 
 class TextClassifier(TextHandler):
@@ -130,6 +111,8 @@ class TextClassifier(TextHandler):
         self.texts_per_call = settings.whole("texts_per_call", self.texts_per_call)
         if self.text_tokenizer is not None and settings.given(["ngrams"]):
             settings.problem(f"ngrams would have no effect, since {TOKENIZER} makes the tokens")
+        if self.text_tokenizer is None:
+            settings.idle(["texts_per_call"], "the model is given all words at once")
 
     @timed
     def preprocess(self, data: list[Any]) -> TextBatch | TokenBatch:
@@ -142,7 +125,7 @@ class TextClassifier(TextHandler):
             The words and their numbers, or the tokens, without the rows that were rejected.
         """
         if self.text_tokenizer is None:
-            return self._words_in(data)
+            return text_batch(self.encoded(data, self._looked_up), self.device)
         return token_batch(
             self.encoded(data, self.text_tokenizer.encode),
             self.token_inputs or TokenInputs.of(self.model),
@@ -195,6 +178,34 @@ class TextClassifier(TextHandler):
         answer = _ANSWERS[self.answers]
         return self.by_request([answer(self._ranked(row), self.mapping) for row in found.cpu()])
 
+    def draw(self, answer: Any, given: Any) -> "Image.Image":  # noqa: ANN401 - as it was answered and sent
+        """The text with a bar for each class in its answer.
+
+        What the model does not know is grey, and what was cut off for it is struck out. Which words
+        made the answer what it is, only an explanation tells.
+
+        Args:
+            answer: What was answered.
+            given: What was sent: the request's row, or the text itself.
+        """
+        from default_handlers.drawing.answers import ranked_in
+        from default_handlers.drawing.texts import draw_text, draw_texts
+
+        value = value_of(given, EXPECTED)
+        if not isinstance(value, list | tuple):
+            text = self.text_of(given)
+            return draw_text(text, self._marks_in(text), ranked_in(answer))
+        texts = [self.text_of(each) for each in value]
+        rows = zip(texts, map(self._marks_in, texts), map(ranked_in, answer), strict=True)
+        return draw_texts(rows, len(texts))
+
+    def _marks_in(self, text: str) -> list[Mark]:
+        """What the parts of *text* are for the model."""
+        if self.text_tokenizer is not None:
+            return marks_of_tokens(text, self.text_tokenizer.spans(text))
+        # No more is drawn, and to look at all of a long text takes seconds.
+        return marks_of_words(text[:MOST_DRAWN], self.words_of, self._word_numbers.knows)
+
     def get_insights(self, text_preprocess: Any, raw_data: Any, target: Any = 0) -> list[Any]:  # noqa: ANN401, ARG002 - the contract's signature
         """Explain the classes of one text by its words; TorchServe's name for it.
 
@@ -218,7 +229,8 @@ class TextClassifier(TextHandler):
             importances = [value for word, value in padded if word is not None]
             return [{"importances": importances, "words": words}]
         (words,) = text_preprocess.words
-        return [{"importances": self._per_word(words, found), "words": self.get_word_token(words)}]
+        importances = self._word_numbers.per_word(words, found)
+        return [{"importances": importances, "words": self.get_word_token(words)}]
 
     def explained_words(self, row: Any) -> list[str]:  # noqa: ANN401 - a row holds what was sent
         """What the tokens that the model is given for *row* stand for, neighbours together."""
@@ -226,7 +238,7 @@ class TextClassifier(TextHandler):
         if self.text_tokenizer is not None:
             words = self.get_word_token(list(self.text_tokenizer.encode(text).tokens))
             return ["" if word is None else word for word in self._padded(words)]
-        return [group for group, _ in self._places_in(self.words_of(text))]
+        return [group for group, _ in self._word_numbers.places(self.words_of(text))]
 
     def _padded(self, words: list[str]) -> list[str | None]:
         """The *words* of one text as the model is given them, None for padding."""
@@ -238,22 +250,6 @@ class TextClassifier(TextHandler):
             return [*words]
         more: list[str | None] = [None] * (padding.length(len(words)) - len(words))
         return [*more, *words] if padding.is_left else [*words, *more]
-
-    def _places_in(self, words: list[str]) -> list[tuple[str, range]]:
-        """The known words and groups, in the model's order, each with the words that it is of."""
-        counts = range(1, max(self.ngrams, 1) + 1)
-        spans = [range(at, at + n) for n in counts for at in range(len(words) - n + 1)]
-        groups = list(ngrams(words, self.ngrams))
-        known = zip(groups, spans, strict=True)
-        return [(group, span) for group, span in known if [*self._known(iter([group]))]]
-
-    def _per_word(self, words: list[str], found: list[float]) -> list[float]:
-        """The importance of each word: its own, and its share of the groups that it is in."""
-        importances = [0.0] * len(words)
-        for (_, span), value in zip(self._places_in(words), found, strict=True):
-            for place in span:
-                importances[place] += value / len(span)
-        return importances
 
     def _load_torchscript_model(self, model_pt_path: str) -> "nn.Module":
         path = Path(model_pt_path)
@@ -274,48 +270,13 @@ class TextClassifier(TextHandler):
         if not self._config.can_pad:
             self.texts_per_call = 1
 
-    def _words_in(self, data: list[Any]) -> TextBatch:
-        pairs = self.encoded(data, self._looked_up)
-        counts = [0, *(len(numbers) for _, numbers in pairs)]
-        return TextBatch(
-            torch.tensor(
-                [number for _, numbers in pairs for number in numbers],
-                dtype=torch.int64,
-                device=self.device,
-            ),
-            torch.tensor(counts[:-1], dtype=torch.int64, device=self.device).cumsum(0),
-            [words for words, _ in pairs],
-        )
-
     def _looked_up(self, text: str) -> tuple[list[str], list[int]]:
         words = self.words_of(text)
-        return words, self._numbers_of(words)
+        return words, self._word_numbers.of(words)
 
-    def _numbers_of(self, words: list[str]) -> list[int]:
-        """The numbers of *words* and of their groups.
-
-        Raises:
-            RequestError: There are none.
-        """
-        numbers = list(self._known(ngrams(words, self.ngrams)))
-        if not words:
-            raise RequestError(
-                "expected text with words, got one of which HTML, punctuation and letters that are "
-                "not Latin leave none"
-            )
-        if not numbers:
-            raise RequestError(
-                "expected words of the model's vocabulary, got a text of "
-                f"{len(words):,} with none of them"
-            )
-        return numbers
-
-    def _known(self, groups: Iterator[str]) -> Iterator[int]:
-        for group in groups:
-            try:
-                yield self.source_vocab[group]
-            except (LookupError, RuntimeError):  # torchtext's vocabularies raise the latter
-                continue
+    @property
+    def _word_numbers(self) -> WordNumbers:
+        return WordNumbers(self.source_vocab, self.ngrams)
 
     def _ranked(self, probabilities: torch.Tensor) -> Iterator[tuple[int, float]]:
         if self.topk is None:

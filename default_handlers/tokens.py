@@ -4,7 +4,8 @@ The library that reads the file, `tokenizers`, is imported here only (extra ``te
 """
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -25,10 +26,28 @@ _MODEL_FILE = "config.json"
 _NO_LIMIT = 1_000_000
 """From here on, a model's longest text is transformers' way to say that there is none."""
 _USUAL_PADDING = ("[PAD]", "<pad>")
+MAX_TOKENISED = 1_000_000
+"""Most characters of a text that are made tokens unless told otherwise: some seconds' work."""
 _CHARACTERS_A_TOKEN = 16
 _LEAST_CHARACTERS = 4096
 _SAFE_CHARACTERS = 1024
-"""How far behind a token the text may be cut without the token's being another one for it."""
+"""How far from a token the text may be cut without the token's being another one for it."""
+_SPACE = re.compile(r"\s")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSpan:
+    """Where a token stands in its text.
+
+    Attributes:
+        start: Its first character.
+        end: The one behind its last.
+        is_known: Whether it is no stand-in for what the tokenizer does not know.
+    """
+
+    start: int
+    end: int
+    is_known: bool
 
 
 @dataclass(frozen=True)
@@ -67,6 +86,7 @@ class TextTokenizer:
         padding: How texts of different lengths are made one tensor.
         max_length: Most tokens of a text, those that mark its ends included; None for any number.
         truncation: What becomes of a longer text.
+        max_tokenised: Most characters of a text that are made tokens.
 
     Raises:
         LoadError: The library that reads it is not installed.
@@ -78,6 +98,7 @@ class TextTokenizer:
         beside = read_json(folder / _SETTINGS_FILE)
         self.padding = _padding(self._tokenizer, beside, read_json(folder / _MODEL_FILE))
         self.truncation: Truncation = "on"
+        self.max_tokenised = MAX_TOKENISED
         in_file = self._tokenizer.truncation or {}
         side = in_file.get("direction") or beside.get("truncation_side")
         self._keeps_end = side == "left"
@@ -121,12 +142,30 @@ class TextTokenizer:
         """The tokens of *text*.
 
         Raises:
-            RequestError: There are none, or too many where that is an error; or the text has half a
-                character.
+            RequestError: There are none, or too many where that is an error; too much of the text
+                would have to be looked at; or it has half a character.
         """
+        return self._encoded(text)[0]
+
+    def spans(self, text: str) -> list[TokenSpan]:
+        """Where the tokens that `encode` makes of *text* stand in it, without those that mark ends.
+
+        Raises:
+            RequestError: As `encode` does.
+        """
+        encoding, shift = self._encoded(text)
+        unknown = self._unknown_token()
+        return [
+            TokenSpan(start + shift, end + shift, token != unknown)
+            for token, (start, end) in zip(encoding.tokens, encoding.offsets, strict=True)
+            if start < end
+        ]
+
+    def _encoded(self, text: str) -> "tuple[Encoding, int]":
+        """The tokens of *text*, and at which of its characters their offsets begin to count."""
         if not _is_whole(text):
             raise RequestError("expected text, got one with half a character (a lone surrogate)")
-        encoding = self._encode_start(text)
+        encoding, shift = self._encode_enough(text)
         if encoding.overflowing and self.truncation == "error":
             raise RequestError(
                 f"the text has more than {self.max_length:,} tokens, which the model takes at most "
@@ -134,20 +173,50 @@ class TextTokenizer:
             )
         if not encoding.ids:
             raise RequestError("expected text, got one of which the tokenizer leaves nothing")
-        return encoding
+        return encoding, shift
 
-    def _encode_start(self, text: str) -> "Encoding":
-        """The tokens of *text*, of which no more is looked at than decides about them."""
-        if self.max_length is None or self.truncation == "off" or self._keeps_end:
-            return self._tokenizer.encode(text)
-        length = max(_LEAST_CHARACTERS, _CHARACTERS_A_TOKEN * self.max_length)
-        while length < len(text):
-            encoding = self._tokenizer.encode(text[:length])
-            end = max((stop for _, stop in encoding.offsets), default=0)
-            if encoding.overflowing and end + _SAFE_CHARACTERS <= length:
-                return encoding
+    def _encode_enough(self, text: str) -> "tuple[Encoding, int]":
+        """As `_encoded`; no more of the text is looked at than decides about the tokens."""
+        if self.max_length is not None and self.truncation != "off":
+            for length in self._lengths(len(text), self.max_length):
+                part = text[-length:] if self._keeps_end else text[:length]
+                encoding = self._tokenizer.encode(part)
+                if encoding.overflowing and self._is_clear_of_the_cut(encoding, part):
+                    return encoding, len(text) - length if self._keeps_end else 0
+        if len(text) > self.max_tokenised:
+            raise RequestError(
+                f"the text has {len(text):,} characters, and more than the {self.max_tokenised:,} "
+                "that are made tokens here would have to be (setting max_tokenised): send a "
+                "shorter one"
+            )
+        return self._tokenizer.encode(text), 0
+
+    def _lengths(self, characters: int, tokens: int) -> Iterator[int]:
+        """How much of a text is tried, one after the other, before all of it is."""
+        length = max(_LEAST_CHARACTERS, _CHARACTERS_A_TOKEN * tokens)
+        most = min(characters, self.max_tokenised)
+        while length < most:
+            yield length
             length *= 4
-        return self._tokenizer.encode(text)
+        if most < characters:
+            yield most
+
+    def _is_clear_of_the_cut(self, encoding: "Encoding", part: str) -> bool:
+        """Whether no token would be another one if more than this *part* of the text were there."""
+        spans = [(start, end) for start, end in encoding.offsets if start < end]
+        if self._keeps_end:
+            # Behind a space words are whole again; in a cut one, pairs would be joined otherwise.
+            first = min((start for start, _ in spans), default=0)
+            return first >= _SAFE_CHARACTERS and _SPACE.search(part, 0, first) is not None
+        return max((end for _, end in spans), default=len(part)) + _SAFE_CHARACTERS <= len(part)
+
+    def _unknown_token(self) -> str | None:
+        """The token that stands for what the tokenizer does not know; None where there is none."""
+        model = json.loads(self._tokenizer.to_str())["model"]
+        if model.get("unk_id") is not None:  # Unigram
+            return str(model["vocab"][model["unk_id"]][0])
+        unknown: str | None = model.get("unk_token")
+        return unknown
 
 
 def read_json(path: Path) -> Mapping[str, Any]:

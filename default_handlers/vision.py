@@ -1,6 +1,6 @@
 """`VisionHandler`: from pictures in requests to a batch; what the vision handlers share."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -8,22 +8,21 @@ import torch
 from PIL import Image
 from torch import nn
 
-from default_handlers.decoding import MAX_PIXELS, as_picture, decode
-from default_handlers.inputs import input_of
-from default_handlers.own_processing import processed
+from default_handlers.decoding import MAX_PIXELS, as_picture
 from default_handlers.pictures import Size
 from default_handlers.placement import Placement
+from default_handlers.preparation import Preparation
 from default_handlers.preparing import (
     Pictures,
-    Prepared,
     note,
     pictures_of_batch,
     prepared_requests,
     refusal_of_tensor,
 )
-from default_handlers.preset_settings import PRESET_SETTINGS, preset_from
-from default_handlers.presets import IMAGENET, ImagePreset, stacked
+from default_handlers.preset_settings import PRESET_SETTINGS, check_reach, preset_from
+from default_handlers.presets import IMAGENET, ImagePreset
 from default_handlers.scores import joined
+from default_handlers.setting_names import owner_of
 from default_handlers.settings import Settings
 from ts_sdk.errors import RequestError
 from ts_sdk.handler import BaseHandler, Row
@@ -33,7 +32,6 @@ from ts_sdk.timing import timed
 if TYPE_CHECKING:
     from ts_sdk.context import Context
 
-_PICTURE_DIMENSIONS = 3
 _FILTER_DIMENSIONS = 4
 
 
@@ -77,7 +75,7 @@ class VisionHandler(BaseHandler):
             LoadError: The model cannot be loaded, or a setting is wrong.
         """
         super().initialize(context)
-        settings = Settings(self.settings, beside=self.model_yaml_config)
+        settings = Settings(self.settings, self.model_yaml_config, owner_of(self))
         self.read_settings(settings)
         settings.check()
         if self.preset.layout == "channels_last" and _has_filters(self.model):
@@ -98,6 +96,7 @@ class VisionHandler(BaseHandler):
         limited = self.context.system_properties.get("limit_max_image_pixels", True)
         max_pixels = settings.whole("max_pixels", self.max_pixels or MAX_PIXELS)
         self.max_pixels = max_pixels if limited or settings.given(["max_pixels"]) else None
+        check_reach(settings, self.preset, max_pixels)
 
     def check_count(self, count: int) -> None:
         """Refuse a request of *count* pictures; called for those that may hold several.
@@ -138,7 +137,8 @@ class VisionHandler(BaseHandler):
             tensors when they differ in shape. A request with several pictures has as many rows.
         """
         pictures, prepared = Pictures(), []
-        requests = prepared_requests(data, self._prepare, self.check_count, self._threads)
+        preparation = self._preparation
+        requests = prepared_requests(data, preparation.prepare, self.check_count, self._threads)
         for index, request in enumerate(requests):
             if isinstance(request, RequestError):
                 self.reject(index, request.message, status=request.status)
@@ -146,7 +146,7 @@ class VisionHandler(BaseHandler):
                 pictures.add(request)
                 prepared += request.pictures
         note(pictures)
-        return self._batch_of(prepared)
+        return preparation.batch_of(prepared, self.device)
 
     def inference(self, data: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - what the model takes and gives
         """Call the model on the batch; inputs that differ in shape go through it one by one."""
@@ -227,10 +227,14 @@ class VisionHandler(BaseHandler):
 
     def explained_picture(self, row: Row) -> Image.Image | None:
         """The picture in *row* as the model sees it; None where a tensor was sent."""
-        prepared = self._prepare(value_of(row))
+        prepared = self._preparation.prepare(value_of(row))
         if not prepared.is_crop:
             return None
         return Image.fromarray(prepared.tensor.contiguous().numpy())
+
+    def explained_window(self, row: Row) -> tuple[Size, tuple[float, ...]] | None:
+        """Width and height of the picture in *row*, and the box in it that the model sees."""
+        return self._preparation.window(value_of(row))
 
     @property
     def _takes_several(self) -> bool:
@@ -248,42 +252,15 @@ class VisionHandler(BaseHandler):
         processing = getattr(self.image_processing, "__func__", None)
         return processing is not VisionHandler.image_processing
 
-    def _prepare(self, value: Any) -> Prepared:  # noqa: ANN401 - what was sent
-        given = input_of(value)
-        if isinstance(given, torch.Tensor):
-            if self.takes_pictures_only and given.ndim != _PICTURE_DIMENSIONS:
-                raise RequestError(
-                    "expected nested lists of channels, rows and numbers (a tensor of shape "
-                    f"(3, height, width)), got a tensor of shape {tuple(given.shape)}"
-                )
-            return Prepared(given, self._placement_in(given), is_sent=True)
-        if self._has_own_processing:
-            owner = f"{type(self).__name__}.image_processing"
-            tensor = processed(self.image_processing, given, self.max_pixels, owner)
-            return Prepared(tensor, self._placement_in(tensor))
-        if isinstance(given, Image.Image):
-            picture = as_picture(given)
-        else:
-            enough_px = self.preset.enough_px if self.fast_decode else None
-            picture = decode(given, max_pixels=self.max_pixels, shorter_side_px=enough_px)
-        placement = self.preset.place(picture.size, self.max_pixels)
-        return Prepared(self.preset.crop(picture, placement), placement, is_crop=True)
-
-    def _placement_in(self, tensor: torch.Tensor) -> Placement | None:
-        """That of a picture of which no more is known than the model's input."""
-        if tensor.ndim != _PICTURE_DIMENSIONS:
-            return None
-        height, width = tensor.shape[:2] if self.preset.layout == "nhwc" else tensor.shape[1:]
-        return Placement.unchanged((width, height))
-
-    def _batch_of(self, prepared: Sequence[Prepared]) -> torch.Tensor | list[torch.Tensor]:
-        crops = [each.tensor for each in prepared if each.is_crop]
-        normalised = self.preset.normalise(crops, self.device)
-        if len(crops) == len(prepared):
-            return normalised
-        of_crops = iter(normalised)
-        return stacked(
-            [next(of_crops) if each.is_crop else each.tensor.to(self.device) for each in prepared]
+    @property
+    def _preparation(self) -> Preparation:
+        return Preparation(
+            self.preset,
+            self.max_pixels,
+            self.fast_decode,
+            self.takes_pictures_only,
+            self.image_processing if self._has_own_processing else None,
+            f"{type(self).__name__}.image_processing",
         )
 
 

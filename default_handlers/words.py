@@ -49,9 +49,10 @@ def ngrams(words: Sequence[str], longest: int) -> Iterator[str]:
 
     The words of a group are parted by a space. The words themselves are always there.
     """
-    for length in range(1, max(longest, 1) + 1):
-        for start in range(len(words) - length + 1):
-            yield " ".join(words[start : start + length])
+    yield from words
+    for length in range(2, longest + 1):
+        neighbours = (words[start:] for start in range(length))
+        yield from map(" ".join, zip(*neighbours, strict=False))
 
 
 def _line_without_html(line: str) -> str:

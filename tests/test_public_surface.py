@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-PACKAGES = ("archiver", "ts_sdk", "default_handlers")
+PACKAGES = ("archiver", "ts_sdk", "ts_sdk.testing", "default_handlers")
 
 
 @pytest.mark.parametrize("name", PACKAGES)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ts_sdk.devices import is_device_type
 from ts_sdk.errors import ConfigError
 from ts_sdk.precision import Precision
 
@@ -57,7 +58,7 @@ _KNOWN: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "responseTimeout": _COUNT,
     "startupTimeout": _COUNT,
     "jobQueueSize": _COUNT,
-    "deviceType": _NAME,
+    "deviceType": (is_device_type, "cpu, gpu, mps or neuron"),
     "deviceIds": (_is_list_of_counts, "a list of whole numbers"),
     "parallelType": _NAME,
     "useVenv": _SWITCH,
@@ -86,6 +87,21 @@ class ModelConfig:
     def batch_size(self) -> int:
         """`batchSize`: most requests in one batch, 1 when absent."""
         return max(1, self.values.get("batchSize") or 1)
+
+    @property
+    def max_batch_delay_ms(self) -> int | None:
+        """`maxBatchDelay`: how long a request may wait for others, in milliseconds, or None."""
+        return self.values.get("maxBatchDelay")
+
+    @property
+    def workers(self) -> int | None:
+        """`minWorkers`, or `maxWorkers` where that is absent or 0; None without both."""
+        return self.values.get("minWorkers") or self.values.get("maxWorkers") or None
+
+    @property
+    def queue_size(self) -> int | None:
+        """`jobQueueSize`: how many requests may wait, or None."""
+        return self.values.get("jobQueueSize")
 
     @property
     def device_type(self) -> str | None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 WORDS = "auto, cpu, cuda, cuda:N or mps"
 _WORD = re.compile(r"auto|cpu(:0)?|mps(:0)?|cuda(:\d+)?")
+_ONLY_IN_CONFIGS = frozenset({"gpu", "neuron"})
 _logger = logging.getLogger(__name__)
 
 
@@ -25,6 +26,12 @@ def checked_word(word: "str | torch.device") -> str:
     if not _WORD.fullmatch(name):
         raise DeviceUnavailableError(f"unknown device {word!r}: use {WORDS}", device=str(word))
     return name
+
+
+def is_device_type(value: object) -> bool:
+    """Whether *value* means something as `deviceType`: a word of TorchServe's, or of ours."""
+    word = value.lower() if isinstance(value, str) else ""
+    return word in _ONLY_IN_CONFIGS or _WORD.fullmatch(word) is not None
 
 
 def resolve_device(word: "str | torch.device") -> "torch.device":

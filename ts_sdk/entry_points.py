@@ -4,6 +4,7 @@ import difflib
 import importlib.metadata
 import inspect
 import logging
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -54,6 +55,22 @@ def find_handler(code: ArchiveCode, named: str) -> EntryPoint:
         if (code.folder / file).is_file():
             return _in_module(code, _import(code, file), file, attribute)
     return _instance(code, _installed(code, member), member)
+
+
+def handler_given(code: ArchiveCode, given: type | Callable[..., Any]) -> EntryPoint:
+    """A handler that the program hands over itself.
+
+    Args:
+        code: The modules of the archive that it is to run with.
+        given: A class, or a function ``handle(data, context)``.
+
+    Raises:
+        HandlerLoadError: It is no handler.
+    """
+    name = getattr(given, "__qualname__", repr(given))
+    if isinstance(given, type):
+        return _instance(code, given, given.__module__)
+    return _functions(code, sys.modules.get(given.__module__), given, name)
 
 
 def enveloped(entry: EntryPoint, envelope: str | None, code: ArchiveCode, loop: Loop) -> EntryPoint:
@@ -109,7 +126,7 @@ def _in_module(code: ArchiveCode, module: ModuleType, file: str, attribute: str)
 
 
 def _functions(
-    code: ArchiveCode, module: ModuleType, handle: Callable[..., Any], file: str
+    code: ArchiveCode, module: ModuleType | None, handle: Callable[..., Any], file: str
 ) -> EntryPoint:
     name = getattr(handle, "__name__", "handle")
 

@@ -17,10 +17,12 @@
     └── RequestError                 one request was not answered     .status .index .answer
         ├── HandlerContractError     the handler broke the contract of `handle`
         ├── NonFiniteOutputError     half precision made NaN or infinity     .layer
+        ├── QueueFullError           too many requests wait already     .retry_after_s
+        ├── DeadlineError            it waited for longer than it may     .retry_after_s
         └── WorkerError              the handler's process died or hung     .worker_traceback
 
 What the packer and the reader of archives raise is drawn in `archiver.errors`, what metrics raise
-in `ts_sdk.metrics.errors`.
+in `ts_sdk.metrics.errors`, what samples raise in `ts_sdk.samples.errors`.
 """
 
 from pathlib import Path
@@ -214,6 +216,44 @@ class NonFiniteOutputError(RequestError):
     ) -> None:
         super().__init__(message, status=status, index=index)
         self.layer = layer
+
+
+class QueueFullError(RequestError):
+    """A pool's queue is full: the request was refused, and cost nothing.
+
+    Attributes:
+        retry_after_s: In how many seconds there is likely to be room.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 503,
+        index: int | None = None,
+        retry_after_s: float = 1.0,
+    ) -> None:
+        super().__init__(message, status=status, index=index)
+        self.retry_after_s = retry_after_s
+
+
+class DeadlineError(RequestError):
+    """A request's deadline came while it waited in a pool's queue; no model has seen it.
+
+    Attributes:
+        retry_after_s: In how many seconds the requests before it are likely to be answered.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 408,
+        index: int | None = None,
+        retry_after_s: float = 1.0,
+    ) -> None:
+        super().__init__(message, status=status, index=index)
+        self.retry_after_s = retry_after_s
 
 
 class WorkerError(RequestError):

@@ -255,7 +255,11 @@ class BaseHandler:
 
     def _load_model(self, folder: Path) -> "nn.Module":
         model_file = self.manifest["model"].get("modelFile")
-        if model_file:
+        give = getattr(self._context, "system_properties", {}).get("give_module")
+        model: nn.Module
+        if give is not None:
+            model = give()
+        elif model_file:
             model = self._load_pickled_model(str(folder), model_file, self.model_pt_path)
         elif self.model_pt_path is not None and self.model_pt_path.endswith(".so"):
             model = self._load_torch_export_aot_compile(self.model_pt_path)

@@ -1,7 +1,7 @@
 """`load`: from an archive to a `Model` that answers."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, get_args
 
@@ -9,12 +9,15 @@ from archiver import DEFAULT_LIMITS, Archive, Limits, ModelEntry
 from ts_sdk.cache import ExtractionCache
 from ts_sdk.errors import HandlerLoadError, LoadError
 from ts_sdk.model import Model
-from ts_sdk.starting import Isolation, LoadOptions, start
+from ts_sdk.starting import NOTHING_GIVEN, Given, Isolation, LoadOptions, start
 from ts_sdk.timing import PhaseTimes
 from ts_sdk.working_directory import from_program
 
 if TYPE_CHECKING:
     import torch
+
+    from ts_sdk.recording import Recording
+    from ts_sdk.recording.recorder import OpenRecording
 
 
 _PHASES_OF_FINDING = frozenset({"find handler", "load", "load model", "read config"})
@@ -34,6 +37,7 @@ def load(  # noqa: PLR0913 - options given by name
     startup_timeout_s: float | None = None,
     cache: ExtractionCache | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    record: "str | os.PathLike[str] | Recording | None" = None,
 ) -> Model:
     """Open an archive and start its handler.
 
@@ -62,6 +66,8 @@ def load(  # noqa: PLR0913 - options given by name
             `startupTimeout` of the config, else 120.
         cache: Where archives are extracted; None takes the user's cache.
         limits: Bounds on what an archive may hold.
+        record: The folder in which requests that fail are kept for `ts_sdk.recording`, or a
+            `Recording`, which says more.
 
     Returns:
         The model, to be closed after use (it is a context manager).
@@ -71,16 +77,17 @@ def load(  # noqa: PLR0913 - options given by name
         LoadError: Its handler, config or model cannot be started; the cause is chained.
         DeviceUnavailableError: *device* is not there.
         PrecisionError: The model cannot run in *precision*.
+        RecordingError: The folder of *record* cannot be written to.
     """
     if isolation not in get_args(Isolation):
         raise ValueError(
             f"isolation must be one of {', '.join(get_args(Isolation))}, not {isolation!r}"
         )
-    _check_timeouts(isolation, response_timeout_s, startup_timeout_s)
+    check_timeouts(isolation, response_timeout_s, startup_timeout_s)
     options = LoadOptions(
         None if device is None else str(device),
         precision,
-        _patterns(keep_float32),
+        patterns_in(keep_float32),
         trust_pickle,
         isolation,
         envelope,
@@ -89,16 +96,46 @@ def load(  # noqa: PLR0913 - options given by name
         cache,
         limits,
     )
-    times = PhaseTimes()
+    recording = None if record is None else _open_recording(record)
+    with ExitStack() as resources:
+        model = start_archive(path, options, resources)
+    if recording is not None:
+        model.record_in(recording)
+    return model
+
+
+def start_archive(
+    path: str | os.PathLike[str],
+    options: LoadOptions,
+    resources: ExitStack,
+    given: Given = NOTHING_GIVEN,
+) -> Model:
+    """Open an archive and start its handler.
+
+    Args:
+        path: As for `load`.
+        options: The caller's wishes.
+        resources: Takes what has to be let go of again; the model's, when it is returned.
+        given: What is not the archive's; a handler or a module only for this process.
+
+    Raises:
+        archiver.ArchiveError: As for `load`; so are the others.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(
+            "an archive is loaded by its path, a str or a pathlib.Path (of a .mar, a .tar.gz or a "
+            f"folder), not {_named(path)}"
+        )
+    times = PhaseTimes() if given.times is None else given.times
     with times.measure("open"):
-        archive = Archive.open(from_program(path), limits=limits)
-    with archive, ExitStack() as resources:
+        archive = Archive.open(from_program(path), limits=options.limits)
+    with archive:
         try:
-            if isolation != "archive":
+            if options.isolation != "archive":
                 from ts_sdk.runtime.process import start_in_process
 
-                return start_in_process(archive, options, times)
-            return start(archive, options, times, resources)
+                return start_in_process(archive, options, times, resources, given.metrics)
+            return start(archive, options, times, resources, given)
         except LoadError as error:
             error.archive = error.archive or archive.path
             if not archive.has_manifest and error.phase in _PHASES_OF_FINDING:
@@ -108,7 +145,18 @@ def load(  # noqa: PLR0913 - options given by name
             raise
 
 
-def _check_timeouts(isolation: Isolation, *timeouts_s: float | None) -> None:
+def _open_recording(record: "str | os.PathLike[str] | Recording") -> "OpenRecording":
+    from ts_sdk.recording.recorder import OpenRecording
+
+    return OpenRecording(record)
+
+
+def check_timeouts(isolation: Isolation, *timeouts_s: float | None) -> None:
+    """Refuse timeouts, in seconds, that are none or would have no effect.
+
+    Raises:
+        ValueError: As *isolation* allows none, or since one is negative.
+    """
     for given in timeouts_s:
         if given is None:
             continue
@@ -121,10 +169,24 @@ def _check_timeouts(isolation: Isolation, *timeouts_s: float | None) -> None:
             raise ValueError(f"a timeout must be 0 s (for none) or longer, not {given!r}")
 
 
-def _patterns(given: Sequence[str] | None) -> tuple[str, ...] | None:
-    if isinstance(given, str):
-        return (given,)
-    return None if given is None else tuple(given)
+def patterns_in(given: Sequence[str] | None) -> tuple[str, ...] | None:
+    """The names of layers that a caller gave as ``keep_float32``, one or several.
+
+    Raises:
+        TypeError: They are no names.
+    """
+    if given is None:
+        return None
+    named = [given] if isinstance(given, str) else given
+    if isinstance(named, Iterable):
+        patterns = tuple(named)
+        if all(isinstance(each, str) for each in patterns):
+            return patterns
+    raise TypeError(f"keep_float32 takes names of layers, a list of str, not {given!r}")
+
+
+def _named(value: object) -> str:
+    return "None" if value is None else type(value).__name__
 
 
 def _what_was_assumed(model: ModelEntry) -> str:

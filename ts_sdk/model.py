@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ts_sdk.explain.asking import ExplainOptions
     from ts_sdk.explain.targets import Wanted
     from ts_sdk.metrics import Metrics
+    from ts_sdk.recording.recorder import OpenRecording, Recorder
     from ts_sdk.runtime.runner import Emit, Runner
 
 
@@ -44,6 +45,7 @@ class Model:
         self._served = Served(facts.name, facts.version, times)
         self.metrics.add_source(self._served)
         self._closed = False
+        self._recorder: Recorder | None = None
 
     @property
     def path(self) -> Path:
@@ -304,10 +306,18 @@ class Model:
 
         return explain_given(self._runner, given, target, on_error, self.precision, options)
 
+    def record_in(self, recording: "OpenRecording") -> None:
+        """Keep requests from now on; `ts_sdk.load` calls it where it is given ``record``."""
+        from ts_sdk.recording.recorder import Recorder
+
+        folder = Path(self.context.system_properties["model_dir"])
+        self._recorder = Recorder(recording, self._facts, folder)
+
     def close(self) -> None:
         """Let go of the model and of its files; calling it twice does nothing."""
         self._closed = True
         self._runner.close()
+        self.metrics.flush()
 
     def __enter__(self) -> Self:
         return self
@@ -340,6 +350,9 @@ class Model:
         asked = [
             (str(uuid.uuid4()), request) for request in decoded if isinstance(request, Request)
         ]
+        watched = None if self._recorder is None else self._recorder.watch(call, decoded)
+        if watched is not None:
+            emit = watched.noting(emit)
         answered = self._runner.run(asked, _renumbered(emit, good))
         replies = dict(zip(good, answered, strict=True))
         for index, one in enumerate(decoded):
@@ -350,6 +363,8 @@ class Model:
                 at(replies[index].outcome, index)
         known = [replies[index] for index in range(len(decoded))]
         self._served.count(known, time.perf_counter() - started)
+        if watched is not None:
+            watched.end(known)
         return known
 
 

@@ -3,6 +3,8 @@
 import inspect
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from ts_sdk.batch import Batch, as_list
@@ -19,6 +21,12 @@ Answers = Any
 
 Predict = Callable[["BaseHandler", "list[Row]", Batch], Answers]
 """Gives the answers to rows of a batch; `predict` is one."""
+
+inference_turn: ContextVar[AbstractContextManager[object]] = ContextVar(
+    "ts_sdk_inference_turn",
+    default=nullcontext(),  # noqa: B039 - it has no state
+)
+"""Held while the model runs, where threads prepare batches for each other's turns."""
 
 
 def answer(
@@ -53,7 +61,7 @@ def predict(handler: "BaseHandler", data: "list[Row]", batch: Batch) -> Answers:
         model_input = handler.preprocess(data)
     if not batch.keep_rest():
         return []
-    with batch.times.measure("inference"):
+    with inference_turn.get(), batch.times.measure("inference"):
         output = handler.inference(model_input)
     if not batch.keep_rest():
         return []
@@ -64,6 +72,26 @@ def predict(handler: "BaseHandler", data: "list[Row]", batch: Batch) -> Answers:
 
 
 def _predictions(
+    handler: "BaseHandler", data: "list[Row]", batch: Batch, predicting: Predict
+) -> Answers:
+    try:
+        return _predicted(handler, data, batch, predicting)
+    except Exception as error:
+        if _is_untouched(handler):
+            raise HandlerContractError(
+                f"{type(handler).__name__} was used before initialize(): call "
+                "handler.initialize(context) first",
+                client_message="Prediction failed",
+            ) from error
+        raise
+
+
+def _is_untouched(handler: "BaseHandler") -> bool:
+    """Whether neither a loader nor `initialize` has seen *handler*."""
+    return handler._context is None and handler.model is None and not handler.initialized  # noqa: SLF001 - of one piece with it
+
+
+def _predicted(
     handler: "BaseHandler", data: "list[Row]", batch: Batch, predicting: Predict
 ) -> Answers:
     if not is_switched_on():

@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from ts_sdk.errors import RequestError
@@ -126,6 +126,16 @@ def decode(given: object) -> Request:
     return Request({BODY: value}, content_types={BODY: content_type})
 
 
+def decode_file(path: PurePath, content: bytes) -> Request:
+    """The request that a file of this content stands for, as `decode` reads it.
+
+    Raises:
+        RequestError: It is not the JSON or text that the path's suffix promises.
+    """
+    value, content_type = _value_of_content(path, content)
+    return Request({BODY: value}, content_types={BODY: content_type})
+
+
 def decode_content(content: bytes | bytearray, content_type: str) -> object:
     """What TorchServe's worker makes of a part: decoded JSON, text, or the bytes.
 
@@ -185,7 +195,11 @@ def _value(given: object) -> tuple[object, str]:
 
 
 def _value_of_file(path: Path) -> tuple[object, str]:
-    content = _content_of(path)
+    return _value_of_content(path, _content_of(path))
+
+
+def _value_of_content(path: PurePath, content: bytes) -> tuple[object, str]:
+    """The value that a file's suffix and *content* suggest, and its content type."""
     suffix = path.suffix.lower()
     try:
         if suffix == ".json":

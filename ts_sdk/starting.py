@@ -2,7 +2,7 @@
 
 import uuid
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from ts_sdk.cache import ExtractionCache
 from ts_sdk.config import ModelConfig
 from ts_sdk.context import SERVER_VERSION, Context
 from ts_sdk.devices import device_name
-from ts_sdk.entry_points import EntryPoint, enveloped, find_handler
+from ts_sdk.entry_points import EntryPoint, enveloped, find_handler, handler_given
 from ts_sdk.errors import (
     DeviceUnavailableError,
     HandlerLoadError,
@@ -50,9 +50,37 @@ class LoadOptions:
     startup_timeout_s: float | None
     cache: ExtractionCache | None
     limits: Limits
+    threads: int | None = None
+    """How many threads torch computes with in a process of its own; None lets it choose."""
 
 
-def start(archive: Archive, options: LoadOptions, times: PhaseTimes, resources: ExitStack) -> Model:
+@dataclass(frozen=True)
+class Given:
+    """What a program hands over itself, in place of files of the archive and of what is made anew.
+
+    Attributes:
+        handler: A handler's class or function; None where the archive has it.
+        give_module: Makes the model, for `BaseHandler.initialize`; None where the archive has it.
+        metrics: Where the handler's metrics go; None makes a registry of its own.
+        times: Takes the time of each phase; None makes one of its own.
+    """
+
+    handler: type | Callable[..., Any] | None = None
+    give_module: Callable[[], Any] | None = None
+    metrics: Metrics | None = None
+    times: PhaseTimes | None = None
+
+
+NOTHING_GIVEN = Given()
+
+
+def start(
+    archive: Archive,
+    options: LoadOptions,
+    times: PhaseTimes,
+    resources: ExitStack,
+    given: Given = NOTHING_GIVEN,
+) -> Model:
     """Start an archive's handler in this process.
 
     Args:
@@ -60,6 +88,7 @@ def start(archive: Archive, options: LoadOptions, times: PhaseTimes, resources: 
         options: The caller's wishes.
         times: Takes the time of each phase.
         resources: Takes what has to be let go of again; the model's, when it is returned.
+        given: What is not the archive's.
 
     Raises:
         LoadError: As for `ts_sdk.load`; so are the others.
@@ -69,8 +98,8 @@ def start(archive: Archive, options: LoadOptions, times: PhaseTimes, resources: 
     folder = _folder_of(
         archive, cache, times, resources, without=None if mapped is None else mapped.name
     )
-    config = _config_of(archive, folder)
-    facts = _facts_of(archive, config, options)
+    config = config_of(archive, folder)
+    facts = facts_of(archive, config, options)
     code = ArchiveCode(
         folder, keep_bytecode=archive.form != "folder", alone=options.isolation != "archive"
     )
@@ -79,14 +108,22 @@ def start(archive: Archive, options: LoadOptions, times: PhaseTimes, resources: 
         code.trust_pickles()
     loop = Loop()
     resources.callback(loop.close)
-    context = _context_for(archive, folder, config, facts, trust_pickle=options.trust_pickle)
-    keep_float32 = config.keep_float32 if options.keep_float32 is None else options.keep_float32
+    context = context_for(archive, folder, config, facts, trust_pickle=options.trust_pickle)
+    keep_float32 = _layers_kept(config, options, facts.precision)
     context.system_properties["keep_float32"] = keep_float32
     if mapped is not None:
         context.system_properties["mapped_weights"] = mapped.content
+    if given.give_module is not None:
+        context.system_properties["give_module"] = given.give_module
+    if given.metrics is not None:
+        context.metrics = given.metrics
     with code.starting():
         with times.measure("import handler"):
-            entry = find_handler(code, archive.manifest.model.handler or "base_handler")
+            entry = (
+                find_handler(code, archive.manifest.model.handler or "base_handler")
+                if given.handler is None
+                else handler_given(code, given.handler)
+            )
         with times.measure("initialize"):
             _initialize(entry, context, folder, loop)
         _set_precision(entry, facts, keep_float32)
@@ -107,6 +144,21 @@ def _is_concurrent(entry: EntryPoint, config: ModelConfig) -> bool:
     """Whether batches may be handled at the same time: the class or the config says so."""
     says_so = vars(type(entry.handler)).get("concurrent") is True
     return says_so or config.asynchronous
+
+
+def _layers_kept(
+    config: ModelConfig, options: LoadOptions, precision: Precision
+) -> tuple[str, ...]:
+    """The layers that stay in float32; those that the config names are for its own precision."""
+    if options.keep_float32 is None:
+        return config.keep_float32
+    if options.keep_float32 and precision is Precision.FLOAT32:
+        raise PrecisionError(
+            f"keep_float32 names {', '.join(options.keep_float32)}, and all layers compute in "
+            "float32: say what the others shall compute in, such as precision='float16' "
+            "(--precision float16)"
+        )
+    return options.keep_float32
 
 
 def _folder_of(
@@ -131,12 +183,14 @@ def _folder_of(
     return lease.folder.resolve()
 
 
-def _config_of(archive: Archive, folder: Path) -> ModelConfig:
+def config_of(archive: Archive, folder: Path) -> ModelConfig:
+    """What the archive's `model-config.yaml`, unpacked to *folder*, says."""
     named = archive.manifest.model.config_file
     return ModelConfig.read(folder / named) if named else ModelConfig()
 
 
-def _facts_of(archive: Archive, config: ModelConfig, options: LoadOptions) -> ModelFacts:
+def facts_of(archive: Archive, config: ModelConfig, options: LoadOptions) -> ModelFacts:
+    """What is known of the model before its handler is started."""
     return ModelFacts(
         path=archive.path,
         name=archive.manifest.model.model_name,
@@ -148,9 +202,10 @@ def _facts_of(archive: Archive, config: ModelConfig, options: LoadOptions) -> Mo
     )
 
 
-def _context_for(
+def context_for(
     archive: Archive, folder: Path, config: ModelConfig, facts: ModelFacts, *, trust_pickle: bool
 ) -> Context:
+    """The context that `initialize` is given."""
     kind, _, index = facts.device.partition(":")
     gpu = int(index or 0) if kind == "cuda" else None
     context = Context(

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from archiver.inspection.facts import InspectedMember, Inspection
+    from archiver.inspection.serialized_file import SerializedFile
 
 # What is smaller is unpacked in no time, and gains nothing from being mapped.
 _WORTH_MAPPING_BYTES = 1 << 20
+_SHOWN = 4
 
 
 def cautions(facts: Inspection) -> Iterator[str]:
@@ -27,11 +29,7 @@ def cautions(facts: Inspection) -> Iterator[str]:
         for member in facts.members:
             yield from _storage_cautions(member)
     for serialized in facts.serialized:
-        if serialized.pickles:
-            yield (
-                f"{serialized.name} holds pickles: whoever reads it without weights_only=True "
-                "runs what is in them"
-            )
+        yield from _pickle_cautions(serialized)
 
 
 def _handler_cautions(facts: Inspection) -> Iterator[str]:
@@ -53,3 +51,19 @@ def _storage_cautions(inspected: InspectedMember) -> Iterator[str]:
         yield f"{member.name} ({size}) is deflated, which makes its first load slow"
     elif not member.is_aligned:
         yield f"{member.name} ({size}) is not aligned, so that it cannot be mapped where it lies"
+
+
+def _pickle_cautions(serialized: SerializedFile) -> Iterator[str]:
+    """Say which pickles are more than weights, or may be."""
+    more = serialized.more_than_weights
+    if more:
+        named = ", ".join(more[:_SHOWN]) + (", ..." if more[_SHOWN:] else "")
+        yield (
+            f"{serialized.name} holds a pickle of more than weights (it imports {named}): whoever "
+            "reads it without weights_only=True runs what is in it"
+        )
+    elif serialized.pickles and serialized.imports is None:
+        yield (
+            f"{serialized.name} holds pickles that could not be looked through here; "
+            "'mar doctor' tells what they import"
+        )

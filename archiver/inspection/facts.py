@@ -16,6 +16,7 @@ MemberKind = Literal[
     "manifest",
     "record",
     "metadata",
+    "sample",
     "handler",
     "model file",
     "weights",

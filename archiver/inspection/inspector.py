@@ -14,6 +14,7 @@ from archiver.inspection.text_members import config_keys, count_labels, requirem
 from archiver.names import MANIFEST_NAME, METADATA_FOLDER, RECORD_NAME
 from archiver.outline import Outline, outline_of
 from archiver.planning.handler_choice import BUILT_IN_HANDLERS, SPECIAL_HANDLERS
+from archiver.samples import is_sample_member
 from archiver.source_checks.handler import entry_points
 from archiver.source_checks.model_file import module_classes
 
@@ -168,7 +169,7 @@ class _Inspector:
             if not name.startswith(f"{METADATA_FOLDER}/") and not name.endswith(_TEXT_SUFFIXES)
         ]
         looked_at = (
-            look_at(member.name, stream, member.size)
+            look_at(member.name, stream, member.size, with_imports=True)
             for member, stream in self._archive.stream(wanted)
         )
         found = [each for each in looked_at if each is not None]
@@ -198,6 +199,8 @@ class _Inspector:
 
 def _kind(name: str) -> MemberKind:
     """Tell what a member is for that nothing names."""
+    if is_sample_member(name):
+        return "sample"
     if name.startswith(f"{METADATA_FOLDER}/"):
         return "metadata"
     return "source" if name.endswith(".py") else "extra"

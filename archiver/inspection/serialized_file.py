@@ -6,15 +6,17 @@ told by the names that they hold.
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import zipfile
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from archiver.first_bytes import is_onnx, is_pickle, is_safetensors
+from archiver.inspection.ends import seekable_ends
+from archiver.inspection.pickle_imports import MOST_BYTES, imports_in_zip, imports_of
+from archiver.inspection.weights_only import is_allowed
 from archiver.text import HEAD_SIZE
 
 if TYPE_CHECKING:
@@ -34,9 +36,6 @@ SerializedForm = Literal[
     "unknown",
 ]
 
-# A zip's directory lies at its end: this much holds that of some hundred thousand tensors.
-_TAIL_BYTES = 8 << 20
-_CHUNK_BYTES = 1 << 20
 # What the safetensors library itself accepts is 100 MB; a header of that size is no real model's.
 _MOST_HEADER_BYTES = 32 << 20
 # Libraries of Linux, macOS (of one and of several processors) and Windows.
@@ -57,6 +56,8 @@ class SerializedFile:
         parameters: How many numbers they have together, where the form tells.
         dtypes: How many tensors there are of each type, where the form tells.
         pickles: The pickles that it holds, by their names inside it; ``""`` stands for all of it.
+        imports: What the pickles import, as ``module.name``; None where nobody
+            asked, or nothing tells.
         problem: What is wrong with it, or None.
     """
 
@@ -66,24 +67,34 @@ class SerializedFile:
     parameters: int | None = None
     dtypes: Mapping[str, int] = field(default_factory=dict)
     pickles: tuple[str, ...] = ()
+    imports: tuple[str, ...] | None = None
     problem: str | None = None
 
+    @property
+    def more_than_weights(self) -> tuple[str, ...]:
+        """What the pickles import that `torch.load` refuses with ``weights_only=True``."""
+        return tuple(name for name in self.imports or () if not is_allowed(name))
 
-def look_at(name: str, stream: BinaryIO, size: int) -> SerializedFile | None:
+
+def look_at(
+    name: str, stream: BinaryIO, size: int, *, with_imports: bool = False
+) -> SerializedFile | None:
     """Tell what a member is, or return None when it holds neither tensors nor pickles.
 
     Args:
         name: Its name.
         stream: Its bytes, from the first one on.
         size: How many there are.
+        with_imports: Whether to tell what its pickles import, which takes a while.
     """
     head = stream.read(HEAD_SIZE)
     if head.startswith(b"PK\3\4"):
-        return _look_at_zip(name, head, stream, size)
+        return _look_at_zip(name, seekable_ends(head, stream, size), with_imports=with_imports)
     if is_safetensors(head):
         return _look_at_safetensors(name, head, stream)
     if is_pickle(head):
-        return SerializedFile(name, "pickle", pickles=("",))
+        imports = imports_of(head + stream.read(MOST_BYTES)) if with_imports else None
+        return SerializedFile(name, "pickle", pickles=("",), imports=_sorted(imports))
     if is_onnx(head):
         return SerializedFile(name, "onnx")
     if head.startswith(_LIBRARY_STARTS):
@@ -91,13 +102,17 @@ def look_at(name: str, stream: BinaryIO, size: int) -> SerializedFile | None:
     return None
 
 
-def _look_at_zip(name: str, head: bytes, stream: BinaryIO, size: int) -> SerializedFile:
+def _look_at_zip(name: str, file: BinaryIO, *, with_imports: bool) -> SerializedFile:
     """Tell PyTorch's zips apart by the names in their directory."""
     try:
-        with zipfile.ZipFile(io.BytesIO(_tail(head, stream, size))) as archive:
-            names = archive.namelist()
+        with zipfile.ZipFile(file) as archive:
+            return _look_inside(name, archive, with_imports=with_imports)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError) as error:
         return SerializedFile(name, "zip", problem=f"it cannot be read as a zip: {error}")
+
+
+def _look_inside(name: str, archive: zipfile.ZipFile, *, with_imports: bool) -> SerializedFile:
+    names = archive.namelist()
     # All of them keep their files in one folder, except exported programs of PyTorch before 2.8.
     inside = [each.partition("/")[2] or each for each in names]
     form = _zip_form(inside)
@@ -106,7 +121,17 @@ def _look_at_zip(name: str, head: bytes, stream: BinaryIO, size: int) -> Seriali
     tensors = None
     if form in {"torch zip", "torchscript"}:
         tensors = sum(each.startswith("data/") for each in inside)
-    return SerializedFile(name, form, tensors=tensors, pickles=tuple(pickles))
+    return SerializedFile(
+        name,
+        form,
+        tensors=tensors,
+        pickles=tuple(pickles),
+        imports=_sorted(imports_in_zip(archive, pickles)) if with_imports else None,
+    )
+
+
+def _sorted(imports: frozenset[str] | None) -> tuple[str, ...] | None:
+    return None if imports is None else tuple(sorted(imports))
 
 
 def _zip_form(inside: Sequence[str]) -> SerializedForm:
@@ -118,17 +143,6 @@ def _zip_form(inside: Sequence[str]) -> SerializedForm:
         return "zip"
     scripted = "constants.pkl" in inside or any(each.startswith("code/") for each in inside)
     return "torchscript" if scripted else "torch zip"
-
-
-def _tail(head: bytes, stream: BinaryIO, size: int) -> bytes:
-    """Return the last bytes of a member, by going there or by reading all of it."""
-    if stream.seekable():
-        stream.seek(max(0, size - _TAIL_BYTES))
-        return stream.read(_TAIL_BYTES)
-    last = deque([head], maxlen=_TAIL_BYTES // _CHUNK_BYTES + 1)
-    while chunk := stream.read(_CHUNK_BYTES):
-        last.append(chunk)
-    return b"".join(last)
 
 
 def _look_at_safetensors(name: str, head: bytes, stream: BinaryIO) -> SerializedFile:

@@ -11,6 +11,7 @@ from archiver.names import (
     is_reserved,
     member_name_problem,
 )
+from archiver.samples import SAMPLE_ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -62,17 +63,25 @@ def naming_problems(files: Sequence[NamedFile]) -> Iterator[str]:
         if problem is not None:
             yield f"{rivals[0]} cannot be packed: {problem}"
         elif is_reserved(name):
-            yield (
-                f"{rivals[0]} would become {name!r}, but {METADATA_FOLDER} is reserved for the "
-                "archive's own metadata"
-            )
+            yield from _intruders(rivals)
         if len(rivals) > 1:
+            elsewhere = ", or give it another place with --extra-files src=dest"
             yield (
-                f"{' and '.join(map(str, rivals))} would both become {name!r}; rename one of them, "
-                "or give it another place with --extra-files src=dest"
+                f"{' and '.join(map(str, rivals))} would both become {name!r}; rename one of them"
+                f"{'' if is_reserved(name) else elsewhere}"
             )
     for problem in clash_problems(by_name):
         yield f"{problem}; give one of them another name"
+
+
+def _intruders(files: Iterable[NamedFile]) -> Iterator[str]:
+    """Say which files would lie among the archive's own, where only samples may."""
+    for file in files:
+        if file.role != SAMPLE_ROLE:
+            yield (
+                f"{file} would become {file.name!r}, but {METADATA_FOLDER} is reserved for the "
+                "archive's own metadata"
+            )
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -12,6 +12,7 @@ from archiver.plan import ARCHIVE_FORMATS, FileState, PackPlan, PackRequest, Pla
 from archiver.planning.extra_files import ExtraFiles
 from archiver.planning.handler_choice import choose_handler
 from archiver.planning.named_file import NamedFile, naming_problems, without_repetitions
+from archiver.planning.sample_files import SampleFiles
 from archiver.planning.timestamp import created_on, member_timestamp, source_date_epoch
 from archiver.planning.version import archiver_version
 from archiver.publishing.draft import is_draft_of
@@ -102,14 +103,18 @@ def _files(request: PackRequest, handler: HandlerChoice, problems: list[str]) ->
     }
     files = [NamedFile(path.name, path, role) for role, path in given.items() if path is not None]
     target = _real(request.target)
-    extra = ExtraFiles(
-        keep_paths=request.keep_paths,
-        is_output=lambda path: target.name in path.name and _is_output(target, _real(path)),
-    )
+
+    def is_output(path: Path) -> bool:
+        return target.name in path.name and _is_output(target, _real(path))
+
+    extra = ExtraFiles(keep_paths=request.keep_paths, is_output=is_output)
     for entry in request.extra_files:
         extra.add(entry)
-    problems.extend(extra.problems)
-    return without_repetitions([*files, *extra.files])
+    samples = SampleFiles(is_output)
+    for sample in request.samples:
+        samples.add(sample)
+    problems.extend((*extra.problems, *samples.problems))
+    return without_repetitions([*files, *extra.files, *samples.files])
 
 
 def _real(path: Path) -> Path:

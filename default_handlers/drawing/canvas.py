@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from default_handlers.drawing.words import Font, font_for, line_height
+from default_handlers.drawing.words import font_for, line_height
 from default_handlers.palette import WHITE, Colour
+from ts_sdk.fonts import Font
 
 PAPER: Colour = WHITE
 FAINT: Colour = (228, 230, 234)

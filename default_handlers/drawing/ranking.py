@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw
 
 from default_handlers.drawing.canvas import FAINT, PAPER, Canvas, beside
-from default_handlers.drawing.words import line_height, percent, shortened, write
+from default_handlers.drawing.words import line_height, percent, shortened, width_of, write
 from default_handlers.palette import Colour
+from ts_sdk.fonts import Font
 
 Ranked = Sequence[tuple[str, float]]
 """Label and probability, the most probable first."""
@@ -24,17 +25,17 @@ def draw_ranking(picture: Image.Image, ranked: Ranked) -> Image.Image:
     canvas = Canvas.of(picture)
     below = canvas.image.height <= _PORTRAIT * canvas.image.width
     width = max(_NARROWEST_PX, canvas.image.width if below else canvas.image.height * 2 // 3)
-    return beside(canvas.image, _panel(ranked, width, canvas), below=below)
+    return beside(canvas.image, ranking_panel(ranked, width, canvas.font), below=below)
 
 
-def _panel(ranked: Ranked, width: int, canvas: Canvas) -> Image.Image:
-    font = canvas.font
+def ranking_panel(ranked: Ranked, width: int, font: Font) -> Image.Image:
+    """A bar for each class, with its label and its probability."""
     text_px = line_height(font)
     row_px, margin = round(text_px * 1.7), text_px
     panel = Image.new("RGB", (width, row_px * max(1, len(ranked)) + margin), PAPER)
     draw = ImageDraw.Draw(panel)
     number_px = font.getlength(_NUMBER)
-    widest = max((font.getlength(label) for label, _ in ranked), default=0)
+    widest = max((width_of(label, font) for label, _ in ranked), default=0)
     label_px = min(widest, (width - 3 * margin) * _LABEL_SHARE)
     start, end = margin + label_px + margin, width - margin - number_px - margin / 2
     for row, (label, probability) in enumerate(ranked):

@@ -9,8 +9,9 @@ from PIL import Image, ImageDraw
 
 from default_handlers.drawing.canvas import FAINT, PAPER, Canvas, beside
 from default_handlers.drawing.overlays import overlaid
-from default_handlers.drawing.words import Font, line_height, percent, shortened, write
+from default_handlers.drawing.words import line_height, percent, shortened, width_of, write
 from default_handlers.palette import Colour, colour_of
+from ts_sdk.fonts import Font
 
 _ALPHA = 0.5
 _UNSEEN: Colour = (255, 255, 255)
@@ -73,7 +74,7 @@ def _legend(regions: Sequence[Region], width: int, font: Font) -> Image.Image:
     margin, row_px, patch = text_px, round(text_px * 1.6), text_px
     told = [(each, f"{each.label}  {percent(each.share, 1)}") for each in regions[:_MOST_ENTRIES]]
     most_px = min(_WIDEST_LABEL * font.getlength("N"), width - 2 * margin - 2 * patch)
-    label_px = min(max((font.getlength(text) for _, text in told), default=0), most_px)
+    label_px = min(max((width_of(text, font) for _, text in told), default=0), most_px)
     column_px = patch * 1.6 + label_px + margin
     columns = max(1, int((width - margin) // column_px))
     rows = -(-len(told) // columns)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from PIL import ImageDraw
 
 from default_handlers.drawing.canvas import Box
-from default_handlers.drawing.words import Font, line_height, shortened, write
+from default_handlers.drawing.words import line_height, shortened, width_of, write
 from default_handlers.palette import Colour, readable_on
+from ts_sdk.fonts import Font
 
 _WIDEST_SHARE = 0.5
 """Of the canvas, for a tag at a narrower box."""
@@ -47,7 +48,7 @@ class Tags:
         behind = f" {number}"
         room_for_label = room - 2 * padding - self.font.getlength(behind)
         text = f"{shortened(label, self.font, room_for_label)}{behind}"
-        width = self.font.getlength(text) + 2 * padding
+        width = width_of(text, self.font) + 2 * padding
         height = line_height(self.font) + padding
         places = [self._within(place, width, height) for place in _places(box, width, height)]
         small = [each for each in self.boxes if _area(each) < _SMALL * width * height]

@@ -3,9 +3,9 @@
 from PIL import ImageDraw, ImageFont
 
 from default_handlers.palette import Colour
+from ts_sdk.fonts import Font, drawable, fitting
 
 INK: Colour = (32, 33, 36)
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 _SMALLEST, _LARGEST = 14, 40
 _OF_THE_PICTURE = 40
@@ -24,12 +24,18 @@ def line_height(font: Font) -> int:
     return round(box[3] - box[1])
 
 
+def width_of(text: str, font: Font) -> float:
+    """How wide `write` writes *text*, in pixels."""
+    letters, fitted = fitting(text, font)
+    return fitted.getlength(letters)
+
+
 def shortened(text: str, font: Font, width_px: float) -> str:
     """*text* in one line, cut off where it would be wider than that."""
-    text = " ".join(text.split())
-    if font.getlength(text) <= width_px:
+    text = drawable(" ".join(text.split()))
+    if width_of(text, font) <= width_px:
         return text
-    while text and font.getlength(text + _ELLIPSIS) > width_px:
+    while text and width_of(text + _ELLIPSIS, font) > width_px:
         text = text[: -1 - len(text) // 16]
     return f"{text.rstrip()}{_ELLIPSIS}"
 
@@ -52,6 +58,10 @@ def write(
     font: Font,
     colour: Colour = INK,
 ) -> None:
-    """Write *text* from *place* on, which is at half of the height of its capital letters."""
-    top, bottom = font.getbbox("H")[1::2]
-    draw.text((place[0], place[1] - (top + bottom) / 2), text, fill=colour, font=font)
+    """Write *text* from *place* on, which is at half of the height of its capital letters.
+
+    Letters that *font* does not have are those of another one, where there is any.
+    """
+    letters, fitted = fitting(text, font)
+    top, bottom = fitted.getbbox("H")[1::2]
+    draw.text((place[0], place[1] - (top + bottom) / 2), letters, fill=colour, font=fitted)

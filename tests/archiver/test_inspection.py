@@ -82,7 +82,7 @@ def test_everything_is_found_in_every_form(tmp_path, make):
     assert {each.member.name: each.kind for each in facts.members} == {
         MANIFEST: "manifest",
         "MAR-INF/RECORD": "record",
-        "MAR-INF/samples/cat.jpg": "metadata",
+        "MAR-INF/samples/cat.jpg": "sample",
         "net.safetensors": "weights",
         "handler.py": "handler",
         "model.py": "model file",
@@ -268,7 +268,81 @@ def test_a_serialized_file_is_told_by_its_bytes(tmp_path, content, form, pickles
     facts = inspected_mar(tmp_path, {**good_files(), "model.pt": content}, method)
     [found] = facts.serialized
     assert (found.form, found.pickles, found.problem) == (form, pickles, None)
-    assert any("holds pickles" in told for told in facts.warnings) == bool(pickles)
+
+
+def torch_zip_of(value, *, padding=0):
+    """A zip as `torch.save` writes it, its numbers *padding* bytes long."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("net/data.pkl", pickle.dumps(value, protocol=2))
+        archive.writestr("net/data/0", bytes(padding))
+        archive.writestr("net/version", b"3\n")
+    return packed.getvalue()
+
+
+class TestWhatPicklesImport:
+    @pytest.mark.parametrize("make", [make_mar, make_tar_gz, make_folder])
+    def test_of_weights_alone_nothing_is_warned(self, tmp_path, make, by_torch):
+        facts = inspected(make(tmp_path / "cat", {**good_files(), **by_torch}))
+        found = {each.name: each for each in facts.serialized}
+        for name in ("new.pt", "old.pt"):
+            assert "torch._utils._rebuild_tensor_v2" in found[name].imports
+            assert found[name].more_than_weights == ()
+        assert not any("pickle" in told for told in facts.warnings)
+
+    @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+    @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+    def test_of_more_than_weights_is_warned_of_by_name(self, tmp_path, protocol, method):
+        content = pickle.dumps({"run": os.mkdir, "again": os.mkdir}, protocol=protocol)
+        facts = inspected_mar(tmp_path, {**good_files(), "model.pt": content}, method)
+        [found] = facts.serialized
+        assert found.more_than_weights == (f"{os.mkdir.__module__}.mkdir",)
+        [told] = [each for each in facts.warnings if "pickle" in each]
+        assert told.startswith("model.pt holds a pickle of more than weights (it imports ")
+
+    @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+    def test_in_a_file_of_many_numbers_are_found_too(self, tmp_path, method):
+        content = torch_zip_of({"run": os.mkdir}, padding=40 << 20)
+        facts = inspected_mar(tmp_path, {**good_files(), "model.pt": content}, method)
+        [found] = facts.serialized
+        assert found.more_than_weights == (f"{os.mkdir.__module__}.mkdir",)
+
+    def test_has_the_names_of_python_3(self, tmp_path):
+        content = torch_zip_of({1, 2})  # which names __builtin__.set in this protocol
+        [found] = inspected_mar(tmp_path, {**good_files(), "model.pt": content}).serialized
+        assert (found.imports, found.more_than_weights) == (("builtins.set",), ())
+
+    def test_in_pickles_within_a_program_are_found_too(self, tmp_path):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("m/archive_format", b"pt2")
+            archive.writestr("m/data/sample_inputs/model.pt", torch_zip_of(os.mkdir))
+        [found] = inspected_mar(tmp_path, {**good_files(), "m.pt2": packed.getvalue()}).serialized
+        assert found.more_than_weights == (f"{os.mkdir.__module__}.mkdir",)
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            pickle.dumps({"a": 1}, protocol=4)[:-3],  # it has no end
+            b"\x80\x04\x82\x01.",  # a name by its number in a table of the program's
+            b"\x80\x04\x8c\x02os\x8c\x05mkdir\x8c\x01x0\x93.",  # the last string is taken away
+            b"\x80\x04\x93.",
+            zip_of("data.pkl", "data/0", "version"),
+            torch_zip_of({number: str(number) for number in range(150_000)}),
+        ],
+        ids=["cut", "by number", "popped", "empty stack", "no pickle", "long"],
+    )
+    def test_that_cannot_be_told_are_said_to_be_unknown(self, tmp_path, content):
+        facts = inspected_mar(tmp_path, {**good_files(), "model.pt": content})
+        [found] = facts.serialized
+        assert (found.imports, found.more_than_weights) == (None, ())
+        [told] = [each for each in facts.warnings if "pickle" in each]
+        assert told.startswith("model.pt holds pickles that could not be looked through here")
+
+    def test_is_in_the_json_beside_their_names(self, tmp_path):
+        files = {**good_files(), "model.pt": torch_zip_of([1, 2])}
+        [found] = inspected_mar(tmp_path, files).to_dict()["serialized"]
+        assert (found["pickles"], found["imports"]) == (("net/data.pkl",), ())
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,10 @@ def test_wrong_settings_are_refused_when_the_handler_starts(start, settings, wor
 
 
 def test_settings_of_a_users_own_are_left_to_the_user(start):
-    handler = start(settings={"threshold_of_mine": 0.3, "model_path": "x"})
+    class Own(ImageClassifier):
+        pass
+
+    handler = start(Own, settings={"threshold_of_mine": 0.3, "model_path": "x"})
     assert handler.settings["threshold_of_mine"] == 0.3
 
 

@@ -2,6 +2,7 @@
 
 import io
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -245,6 +246,28 @@ def test_a_picture_is_not_resized_to_more_pixels_than_anybody_needs(size):
     preset = ImagePreset(resize_px=256, crop_px=None)
     with pytest.raises(RequestError, match=r"more than 16,777,216 pixels; send one that is less"):
         preset.place(size)
+
+
+@pytest.mark.parametrize("sides", [20_000, (9000, 9000)])
+def test_a_crop_makes_no_room_for_a_huge_resize(sides):
+    preset = ImagePreset(resize_px=sides, crop_px=224)
+    with pytest.raises(RequestError, match="send a larger one, or set a smaller resize"):
+        preset.place((300, 200))
+
+
+def test_of_a_strip_only_the_crop_counts():
+    preset = ImagePreset(resize_px=512, crop_px=512)
+    assert preset.place((100_000, 512)).seen == (512, 512)
+    with pytest.raises(RequestError, match="send one that is less elongated"):
+        ImagePreset(resize_px=2048, crop_px=None).place((900, 90))
+
+
+def test_a_strip_made_of_an_ordinary_jpeg_is_cropped_without_all_of_it():
+    """As an array of 2 million rows it would fill 12 GB."""
+    preset = ImagePreset(resize_px=(2_000_000, 2000), crop_px=(8, 8))
+    picture = decode(encoded(quartered(1000, 1000), "JPEG"))
+    assert isinstance(picture.stored, np.ndarray)
+    assert preset.crop(picture).shape == (8, 8, 3)
 
 
 def test_a_large_picture_may_stay_as_large_as_it_is():

@@ -57,7 +57,7 @@ def test_a_list_of_one_picture_is_answered_with_a_list_of_one(start, answer):
         ({"body": ["%", text(PICTURES[0])]}, "picture 1 of 2: text must be a picture in base64"),
         ({"left": PICTURES[0], "right": b""}, r"picture 2 of 2 (part right): expected a picture"),
         ({"body": [text(PICTURES[0])] * 65}, "at most 64 pictures in a request"),
-        ({"body": [text(PICTURES[0]), 5]}, "more than numbers"),
+        ({"body": [text(PICTURES[0]), 5]}, "expected nested lists of numbers"),
     ],
 )
 def test_a_bad_picture_fails_its_own_request_only(start, answer, row, words):

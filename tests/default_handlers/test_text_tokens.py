@@ -3,13 +3,18 @@
 import builtins
 import json
 import math
+import tempfile
+from pathlib import Path
 
 import pytest
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from default_handlers import TextClassifier
 from default_handlers.token_batches import TokenBatch
+from default_handlers.tokens import TextTokenizer
 from ts_sdk.errors import ConfigError, HandlerContractError, LoadError
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "one", "two", "three"]
@@ -322,6 +327,90 @@ class TestLongTexts:
         text = "x" * 30_000 + " one" * 20_000
         encoding = handler.text_tokenizer.encode(text)
         assert encoding.ids == [2, 1, 4, 3]
+
+    def test_are_cut_at_their_start_without_a_look_at_all_of_them(self, start_tokens):
+        files = {"tokenizer_config.json": {"truncation_side": "left"}}
+        handler = start_tokens(settings={"max_length": 5}, files=files)
+        tokenizer, seen = handler.text_tokenizer, []
+        tokenizer._tokenizer = Spy(tokenizer._tokenizer, seen, tokenizer._tokenizer.encode)
+        assert tokenizer.encode("two " * 1_000_000 + "three one").ids == [2, 5, 6, 4, 3]
+        assert sum(seen) < 10_000
+
+    @pytest.mark.parametrize("side", ["left", "right"])
+    @pytest.mark.parametrize("kind", ["words", "bytes", "pieces"])
+    @given(text=st.text("ab c\n中é", min_size=1).map(lambda part: part * (20_000 // len(part))))
+    @settings(max_examples=25, deadline=None)
+    def test_have_the_tokens_of_all_of_the_text(self, kind, side, text):
+        tokenizer = TOKENIZERS[kind]
+        tokenizer.enable_truncation(9, direction=side)
+        with tempfile.TemporaryDirectory() as folder:
+            tokenizer.save(str(Path(folder, "tokenizer.json")))
+            ours = TextTokenizer(Path(folder))
+        whole = tokenizer.encode(text)
+        if whole.ids:
+            assert ours.encode(text).ids == whole.ids
+            spans = [(each.start, each.end) for each in ours.spans(text)]
+            assert spans == [(start, end) for start, end in whole.offsets if start < end]
+
+    @pytest.mark.parametrize(
+        ("options", "files"),
+        [
+            ({}, {}),  # no limit: all of the text is tokens
+            ({"max_length": 8, "truncation": "off"}, {}),
+            ({"max_length": 8}, {}),  # one endless word
+            ({"max_length": 8}, {"tokenizer_config.json": {"truncation_side": "left"}}),
+        ],
+        ids=["no limit", "off", "right", "left"],
+    )
+    def test_of_which_too_much_would_have_to_be_tokens_are_refused(
+        self, start_tokens, answer, options, files
+    ):
+        handler = start_tokens(settings={**options, "max_tokenised": 50_000}, files=files)
+        good, bad, still_good = answer(
+            handler, [{"body": "one"}, {"body": "x" * 60_000}, {"body": "x" * 50_000}]
+        )
+        assert bad["code"] == 400
+        assert "60,000 characters, and more than the 50,000 that are made" in bad["message"]
+        assert "code" not in good
+        assert "code" not in still_good
+
+
+def trained(model, trainer, **steps):
+    tokenizer = Tokenizer(model)
+    for name, step in steps.items():
+        setattr(tokenizer, name, step)
+    tokenizer.train_from_iterator(["ab c abc cab ba 中é"] * 9, trainer)
+    return tokenizer
+
+
+TOKENIZERS = {
+    "words": trained(
+        models.WordPiece(unk_token="[UNK]"),  # noqa: S106 - no password
+        trainers.WordPieceTrainer(vocab_size=30, special_tokens=["[UNK]"], show_progress=False),
+        normalizer=normalizers.BertNormalizer(),
+        pre_tokenizer=pre_tokenizers.BertPreTokenizer(),
+    ),
+    "bytes": trained(
+        models.BPE(),
+        trainers.BpeTrainer(
+            vocab_size=300,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+        pre_tokenizer=pre_tokenizers.ByteLevel(),
+    ),
+    "pieces": trained(
+        models.Unigram(),
+        trainers.UnigramTrainer(
+            vocab_size=20,
+            special_tokens=["<unk>"],
+            unk_token="<unk>",  # noqa: S106 - as above
+            show_progress=False,
+        ),
+        pre_tokenizer=pre_tokenizers.Metaspace(),
+    ),
+}
+"""As those of BERT, of GPT-2, and of T5."""
 
 
 class Spy:

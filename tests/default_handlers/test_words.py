@@ -59,6 +59,16 @@ def test_contractions_are_written_out_and_their_first_character_stays(contractio
     assert expand_contractions(contraction) == meaning
 
 
+def test_no_contraction_has_a_space_in_it():
+    """A text is looked through word by word."""
+    assert not [each for each in EXPANSIONS if " " in each]
+
+
+def test_contractions_are_found_beside_every_other_space():
+    text = "it's\tdon't\nxit'sx\u00a0can't  it's"
+    assert expand_contractions(text) == "it is\tdo not\nxit isx\u00a0cannot  it is"
+
+
 def test_no_contraction_begins_with_another():
     """Else which of them is found would depend on their order."""
     starts = [(a, b) for a in EXPANSIONS for b in EXPANSIONS if a != b and b.startswith(a)]

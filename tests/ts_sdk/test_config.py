@@ -93,6 +93,17 @@ def test_numbers_are_whole_numbers(read, text):
         read(text)
 
 
+@pytest.mark.parametrize("word", ["cpu", "GPU", "mps", "neuron", "auto", "cuda", "cuda:1"])
+def test_a_device_need_not_be_there(read, word):
+    assert read(f"deviceType: {word}").device_type == word
+
+
+@pytest.mark.parametrize("word", ["tpu", "gpus", "cuda:x", "0", "[gpu]"])
+def test_a_device_that_nobody_knows_is_an_error_that_names_those_there_are(read, word):
+    with pytest.raises(ConfigError, match="deviceType must be cpu, gpu, mps or neuron, not"):
+        read(f"deviceType: {word}")
+
+
 @pytest.mark.parametrize("text", ["a: [1", "a: b: c", "\t- x", b"\xff\xfe\x00a", "!!python/x y"])
 def test_what_is_no_yaml_is_an_error_that_names_the_file(read, text):
     with pytest.raises(ConfigError, match=r"model-config\.yaml is not valid YAML"):

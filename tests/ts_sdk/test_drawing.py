@@ -59,11 +59,24 @@ def test_a_handler_that_draws_nothing_is_told_how(load):
         model.draw("drawn", "x")
 
 
-def test_what_is_no_image_is_refused(load):
-    handler = f"{PLAIN}\n    def draw(self, answer, row):\n        return answer\n"
-    words = "returned a str, not a Pillow image"
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("raise KeyError('box')", r"Handler\.draw\(\) failed: KeyError: 'box'"),
+        ("return answer", "returned a str, not a Pillow image"),
+    ],
+)
+def test_what_fails_while_it_draws_is_told_with_the_handlers_name(load, body, words):
+    handler = f"{PLAIN}\n    def draw(self, answer, row):\n        {body}\n"
     with load(handler) as model, pytest.raises(HandlerContractError, match=words):
         model.draw("drawn", "x")
+
+
+def test_a_modules_function_is_told_that_only_a_class_draws(load):
+    handler = "def handle(data, context):\n    return None if data is None else [1] * len(data)\n"
+    words = r"it is a function of a module.*method draw\(answer, row\)"
+    with load(handler) as model, pytest.raises(HandlerContractError, match=words):
+        model.draw(1, "x")
 
 
 @pytest.mark.skipif("os.name != 'posix'")

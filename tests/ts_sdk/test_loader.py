@@ -340,6 +340,20 @@ class TestFailures:
             ts_sdk.load(path)
 
 
+@pytest.mark.parametrize(
+    ("given", "named"), [(None, "None"), (7, "int"), (b"cat.mar", "bytes"), (["cat.mar"], "list")]
+)
+def test_what_is_no_path_is_a_type_error_that_says_what_is_taken(given, named):
+    with pytest.raises(TypeError, match=rf"a str or a pathlib\.Path .* not {named}$"):
+        ts_sdk.load(given)
+
+
+@pytest.mark.parametrize("given", [7, [7], [["first"]], [b"first"]])
+def test_layers_are_named_by_texts(given, tmp_path):
+    with pytest.raises(TypeError, match="keep_float32 takes names of layers, a list of str, not"):
+        ts_sdk.load(tmp_path, precision="float16", keep_float32=given)
+
+
 class TestDevices:
     HANDLER = (
         "def handle(data, context): return data and [str(context.system_properties['gpu_id'])]"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from archiver.errors import CorruptArchiveError
 from archiver.sizes import format_size
+from ts_sdk.cache.environments import Environments
 from ts_sdk.cache.folder import CacheEntry, CacheFolder
 from ts_sdk.cache.leases import Lease
 from ts_sdk.errors import CacheError
@@ -53,15 +54,17 @@ class ExtractionCache:
     Attributes:
         root: The cache's folder; created for this user alone when first needed. Without one,
             ``TS_SDK_CACHE_DIR`` tells, or else where the platform keeps caches.
-        limit_bytes: After an extraction, the entries that were not used for longest are removed
-            until the rest fits. Entries in use stay, so an archive larger than this works too.
-            Without one, ``TS_SDK_CACHE_LIMIT`` tells, such as ``50GB``, or else it is 20 GiB.
+        limit_bytes: After an extraction, the archives that were not used for longest are removed
+            until the rest fits. Environments stay, and what is in use, so an archive larger than
+            this works too. Without one, ``TS_SDK_CACHE_LIMIT`` tells, such as ``50GB``, or else it
+            is 20 GiB.
     """
 
     def __init__(self, root: Path | None = None, limit_bytes: int | None = None) -> None:
         self.root = from_program(root) if root else _folder_of_user()
         self.limit_bytes = _limit_of_user() if limit_bytes is None else limit_bytes
         self._folder = CacheFolder(self.root)
+        self._environments = Environments(self.root)
 
     def lease(self, archive: "Archive", *, without: Collection[str] = ()) -> Lease:
         """Make sure that *archive* is extracted, and keep it so until the lease is released.
@@ -116,29 +119,39 @@ class ExtractionCache:
         with self._explained("cannot read"):
             return self._folder.entries()
 
+    def environments(self) -> list[CacheEntry]:
+        """The environments of ``isolation="venv"``, the one used last first."""
+        with self._explained("cannot read"):
+            return self._environments.entries()
+
     def size_bytes(self) -> int:
-        """What all entries together hold."""
+        """What all archives together hold."""
         return sum(entry.size_bytes for entry in self.entries())
 
     def clear(self, digest: str | None = None) -> Clearing:
-        """Remove the entry of *digest*, or all entries; those in use stay.
+        """Remove the archive or the environment of *digest*, or all; those in use stay.
 
         Raises:
             CacheError: There is no entry of that digest.
         """
-        chosen = [entry for entry in self.entries() if digest in (None, entry.digest)]
+        entries = (*self.entries(), *self.environments())
+        chosen = [entry for entry in entries if digest in (None, entry.digest)]
         if digest is not None and not chosen:
             raise CacheError(f"the extraction cache {self.root} has no entry {digest}")
         if not self.root.is_dir():
             return Clearing(removed=(), kept=())
         with self._explained("cannot clear"):
             self._folder.make_ready()
-            gone = {entry.digest for entry in chosen if self._folder.remove(entry.digest)}
+            gone = {entry.digest for entry in chosen if self._remove(entry)}
             self._folder.tidy()
         return Clearing(
             removed=tuple(entry for entry in chosen if entry.digest in gone),
             kept=tuple(entry for entry in chosen if entry.digest not in gone),
         )
+
+    def _remove(self, entry: CacheEntry) -> bool:
+        place = self._environments if entry.kind == "environment" else self._folder
+        return place.remove(entry.digest)
 
     def _ensure(self, archive: "Archive", digest: str, sizes: dict[str, int]) -> bool:
         """Whether the leased entry was there already; when not, it is now."""

@@ -25,7 +25,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from filelock import FileLock, Timeout
 
@@ -44,14 +44,15 @@ _CHANGE_POLL_S = 0.002
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """One archive in the cache.
+    """One archive in the cache, or one environment.
 
     Attributes:
-        digest: Content address of the archive.
-        archive: Name of the file that it was extracted from.
+        digest: Content address of the archive; of an environment, what it is named by.
+        archive: Name of the file that it was extracted from, or of the model that it was made for.
         size_bytes: What its files hold, with anything that its handler wrote beside them.
         last_used: When it was leased last (UTC).
         in_use: Whether a live process holds a lease of it.
+        kind: Which of the two it is.
     """
 
     digest: str
@@ -59,6 +60,7 @@ class CacheEntry:
     size_bytes: int
     last_used: datetime
     in_use: bool
+    kind: Literal["archive", "environment"] = "archive"
 
 
 class CacheFolder:
@@ -186,7 +188,7 @@ class CacheFolder:
         with self._change():
             in_use = self._slots.in_use(folder.name)
         last_used = datetime.fromtimestamp(used_s, UTC)
-        return CacheEntry(folder.name, name, _size_of(folder / "files"), last_used, in_use)
+        return CacheEntry(folder.name, name, size_of(folder / "files"), last_used, in_use)
 
     def _discard(self, folder: Path) -> None:
         """Take *folder*, if it is there, out of sight in one step; removing it can take long."""
@@ -214,7 +216,7 @@ class CacheFolder:
             lock.release()
 
 
-def _size_of(folder: Path) -> int:
+def size_of(folder: Path) -> int:
     """The sizes of all files below *folder*, of those that are still there."""
     size_bytes = 0
     for place, _, names in os.walk(folder):

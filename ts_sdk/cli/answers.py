@@ -2,7 +2,9 @@
 
 import base64
 import json
-from collections.abc import Mapping
+import math
+import sys
+from collections.abc import Iterable, Mapping
 
 from archiver.sizes import format_size
 from ts_sdk.cli.tables import aligned
@@ -19,7 +21,7 @@ def as_text(answer: object) -> str:
         return f"binary, {format_size(len(answer))}; '-o FILE' writes it to a file"
     if isinstance(answer, str):
         return answer
-    if isinstance(answer, Mapping) and answer and all(map(_is_number, answer.values())):
+    if isinstance(answer, Mapping) and answer and all(map(_is_finite_number, answer.values())):
         rows = [(str(name), _number(value)) for name, value in answer.items()]
         return "\n".join(aligned(rows, right=[False, True]))
     return as_json(answer, indent=2)
@@ -32,8 +34,15 @@ def as_json(answer: object, *, indent: int | None = None) -> str:
         HandlerContractError: It is of a kind that cannot be sent to anybody.
     """
     try:
-        return json.dumps(answer, indent=indent, ensure_ascii=indent is None, default=_plain)
-    except (TypeError, ValueError) as error:
+        return json.dumps(
+            answer, indent=indent, ensure_ascii=indent is None, default=_plain, allow_nan=False
+        )
+    except (TypeError, ValueError, RecursionError) as error:
+        if _is_not_finite(error):
+            raise HandlerContractError(
+                "the answer holds NaN or infinity, which JSON does not have: call reject() for "
+                "such a request in postprocess(), or answer None in place of the number"
+            ) from error
         raise HandlerContractError(
             f"the answer cannot be written as JSON: {error}; "
             "return numbers, text, lists, dicts or bytes from postprocess()"
@@ -51,8 +60,37 @@ def as_bytes(answer: object) -> bytes:
     return (answer if isinstance(answer, str) else as_json(answer, indent=2)).encode()
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def refused_by_torchserve(answer: object) -> str | None:
+    """Of what type something in *answer* is that TorchServe's worker refuses to send; or None.
+
+    It sent bytes, text, a tensor, or JSON; it knew no arrays, nor bytes or tensors in a list.
+    """
+    torch = sys.modules.get("torch")  # without it there is no tensor
+    is_tensor = torch is not None and isinstance(answer, torch.Tensor)
+    return None if is_tensor or isinstance(answer, bytes | bytearray) else _refused_in(answer)
+
+
+def _refused_in(answer: object) -> str | None:
+    if isinstance(answer, str | int | float | None):
+        return None
+    if isinstance(answer, Mapping):
+        items: Iterable[object] = answer.values()
+    elif isinstance(answer, list | tuple):
+        items = answer
+    else:
+        return type(answer).__name__
+    return next(filter(None, map(_refused_in, items)), None)
+
+
+def _is_finite_number(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_not_finite(error: Exception) -> bool:
+    """Whether that is what `json` has against an answer; for all else it raises other errors."""
+    return isinstance(error, ValueError) and not str(error).startswith("Circular")
 
 
 def _number(value: float) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from ts_sdk.cli.exit_codes import ExitCode
 from ts_sdk.cli.limits import add_limits, limits_of
-from ts_sdk.cli.model_options import add_kind, add_trust_pickle, read_samples
+from ts_sdk.cli.model_options import add_kind, add_trust_pickle, precision, read_samples
+from ts_sdk.cli.quiet import libraries_quiet
 from ts_sdk.cli.usage import add_json_switch, make_command_parser
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ forms:
 
 The handler answers the samples with the model as it is, alone and several in a batch, and again
 with the converted one. The archive is written only when the model's outputs agree.
+
+What the handler, torch and compilers print meanwhile is shown with --traceback only.
 """
 
 
@@ -57,7 +60,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--device", default="cpu", help="cpu (the default) or cuda")
     parser.add_argument(
-        "--precision", help="what the new model computes in (default: as the archive says)"
+        "--precision",
+        metavar="WORD",
+        type=precision,
+        help="what the new model computes in (default: as the archive says)",
     )
     parser.add_argument(
         "--static", action="store_true", help="for batches of one, where the batch may not vary"
@@ -71,10 +77,13 @@ def make_parser() -> argparse.ArgumentParser:
 
 def execute(args: argparse.Namespace) -> ExitCode:
     """Convert, and say how near the answers are."""
+    import torch  # noqa: F401 - whose logger keeps the standard error that there is at its import
+
     from ts_sdk.conversion import convert
 
     samples = read_samples(args.sample, args.kind)
-    with redirect_stdout(sys.stderr):
+    # What the handler and the libraries print is no answer, and of use only in a search for faults.
+    with redirect_stdout(sys.stderr) if args.traceback else libraries_quiet():
         done = convert(
             args.archive,
             to=args.to,

@@ -68,7 +68,7 @@ class Drawings:
         try:
             with redirect_stdout(sys.stderr):
                 model.draw(answer, asked.read()).save(self.files[position])
-        except (RequestError, OSError) as error:
+        except (RequestError, OSError, ValueError) as error:  # Pillow's, of what it cannot write
             reason = error.message if isinstance(error, RequestError) else error
             write_error(f"mar: {asked.name}: the answer was not drawn: {reason}")
             return False

@@ -8,9 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ts_sdk.cli.exit_codes import ExitCode
-from ts_sdk.cli.explained import estimated_rows, targets_of
-from ts_sdk.cli.inputs import KINDS, Input, find_inputs
+from ts_sdk.cli.explained import Region, estimated_rows, region_in, regions_of, targets_of
+from ts_sdk.cli.inputs import Input, find_inputs
 from ts_sdk.cli.limits import add_limits, limits_of
+from ts_sdk.cli.model_options import (
+    add_device,
+    add_isolation,
+    add_kind,
+    add_trust_pickle,
+    check_isolation,
+    count,
+    precision,
+)
 from ts_sdk.cli.progress import show_progress
 from ts_sdk.cli.tables import Column, print_table
 from ts_sdk.cli.usage import UsageError, add_json_switch, make_command_parser
@@ -25,6 +34,15 @@ _DETAILS = """\
   A class's number or name; of a detector the number of an object in its answer, from 0 on, or a
   name for the likeliest of that class. Without it, what the model itself says. May be given once
   for all inputs, or once for each.
+
+--region:
+  Of a segmenter, the part of the picture whose scores are explained, in pixels of the picture as it
+  was sent: left, top, right and bottom. Without it, the pixels that the model gives to the target.
+  May be given once for all inputs, or once for each.
+
+--features:
+  What feature ablation and the Shapley methods cover together in a picture: superpixels, which end
+  where its colours do, or the squares of a grid; --cells says how many there are along each side.
 
 --output:
   .png, .jpg and .webp draw the explanation, .html marks the words of a text, .json holds all of it.
@@ -47,31 +65,48 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("archive", metavar="ARCHIVE", type=Path, nargs="?")
     parser.add_argument("inputs", metavar="INPUT", nargs="*", help="a file, a folder or '-'")
     parser.add_argument("--methods", action="store_true", help="show the methods, and end")
-    parser.add_argument("--target", metavar="CLASS", action="append", default=[])
-    parser.add_argument("--method", default="auto", help="one of --methods (default: auto)")
-    parser.add_argument("-o", "--output", metavar="FILE", type=Path)
-    parser.add_argument("--baseline", type=float, help="what stands for nothing (default: 0)")
-    parser.add_argument("--steps", type=_count, default=50, help="of integrated gradients")
-    parser.add_argument("--samples", type=_count, help="of methods that draw at random")
-    parser.add_argument("--layer", help="that of Grad-CAM (default: the last convolution)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--measures", action="store_true", help="infidelity and sensitivity too")
-    parser.add_argument("--as", dest="kind", choices=KINDS, help="read every INPUT as this")
-    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps")
     parser.add_argument(
-        "--trust-pickle",
-        action="store_true",
-        help="load weights that are a full pickle, which can run any code",
+        "--target", metavar="CLASS", action="append", default=[], help="what is explained"
     )
+    parser.add_argument(
+        "--region",
+        metavar="L,T,R,B",
+        type=region_in,
+        action="append",
+        default=[],
+        help="the pixels of a segmentation that are explained",
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path)
+    add_kind(parser, "INPUT")
     add_json_switch(parser)
+    _add_method_options(parser)
+    add_device(parser)
+    parser.add_argument(
+        "--precision", type=precision, help="what the model answers in; it is explained in float32"
+    )
+    add_trust_pickle(parser)
+    add_isolation(parser)
     add_limits(parser)
     return parser
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
-    return int(text)
+def _add_method_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--method", default="auto", help="one of --methods (default: auto)")
+    parser.add_argument("--baseline", type=float, help="what stands for nothing (default: 0)")
+    parser.add_argument("--steps", type=count, default=50, help="of integrated gradients")
+    parser.add_argument("--samples", type=count, help="of methods that draw at random")
+    parser.add_argument(
+        "--features",
+        choices=("superpixels", "grid"),
+        default="superpixels",
+        help="the parts of a picture that are covered (default: superpixels)",
+    )
+    parser.add_argument(
+        "--cells", type=count, default=10, help="parts along each side, about (default: 10)"
+    )
+    parser.add_argument("--layer", help="that of Grad-CAM (default: the last convolution)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--measures", action="store_true", help="infidelity and sensitivity too")
 
 
 def execute(args: argparse.Namespace) -> ExitCode:
@@ -81,8 +116,10 @@ def execute(args: argparse.Namespace) -> ExitCode:
         return ExitCode.OK
     if args.archive is None:
         raise UsageError("name an archive and its inputs, or give --methods")
+    check_isolation(args)
     inputs = find_inputs(args.inputs, [], args.kind)
     targets = targets_of(args.target, len(inputs))
+    regions = regions_of(args.region, len(inputs))
     files = _files(args.output, inputs)
     from ts_sdk.loader import load
 
@@ -90,30 +127,34 @@ def execute(args: argparse.Namespace) -> ExitCode:
         model = load(
             args.archive,
             device=args.device,
+            precision=args.precision,
             trust_pickle=args.trust_pickle,
+            isolation=args.isolation,
+            response_timeout_s=args.response_timeout,
             limits=limits_of(args),
         )
     with model:
-        failures = _explain_all(model, inputs, targets, files, args)
+        asked = list(zip(inputs, targets, regions, files, strict=True))
+        failures = _explain_all(model, asked, args)
     return ExitCode.FAILED if failures else ExitCode.OK
 
 
 def _explain_all(
     model: "Model",
-    inputs: Sequence[Input],
-    targets: Sequence[str | None],
-    files: Sequence[Path | None],
+    wanted: Sequence[tuple[Input, str | None, Region | None, Path | None]],
     args: argparse.Namespace,
 ) -> int:
     """Print each explanation as soon as it is there; returns how many inputs have none."""
     failures = 0
     options = _options(args)
-    with show_progress(len(inputs) * estimated_rows(args.method, args.steps)) as progress:
+    with show_progress(
+        len(wanted) * estimated_rows(args.method, args.steps, args.cells)
+    ) as progress:
         options["on_progress"] = progress.advance
-        for asked, target, file in zip(inputs, targets, files, strict=True):
+        for asked, target, region, file in wanted:
             try:
                 with redirect_stdout(sys.stderr):
-                    found = model.explain(asked.read(), target=target, **options)
+                    found = model.explain(asked.read(), target=target, region=region, **options)
                     if file is not None:
                         found.save(file)
             except (RequestError, ExplanationError) as error:
@@ -132,6 +173,8 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
         "baseline": args.baseline,
         "steps": args.steps,
         "samples": args.samples,
+        "features": args.features,
+        "cells": args.cells,
         "layer": args.layer,
         "seed": args.seed,
         "measures": args.measures,
@@ -142,6 +185,8 @@ def _print(found: "Explanation", name: str, write: Any, *, as_json: bool) -> Non
     if as_json:
         write(found.to_json(compact=True))
         return
+    from ts_sdk.explain.explanation import extent_of
+
     lines = [
         name,
         f"  target    {found.target.name} ({found.target.index}), score {found.target.score:.4g}",
@@ -150,6 +195,9 @@ def _print(found: "Explanation", name: str, write: Any, *, as_json: bool) -> Non
     measured = {"delta": found.delta, "infidelity": found.infidelity}
     measured["sensitivity"] = found.sensitivity
     lines += [f"  {key:<9} {value:.3g}" for key, value in measured.items() if value is not None]
+    if found.region is not None:
+        extent = extent_of(found.region)
+        lines.append(f"  region    {extent['pixels']} of the model's pixels, in {extent['box']}")
     if found.words is not None:
         pairs = zip(found.words, found.attributions.tolist(), strict=True)
         lines += [f"  {value:+.4f}  {word}" for word, value in pairs]

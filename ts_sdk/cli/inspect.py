@@ -48,7 +48,8 @@ def execute(args: argparse.Namespace) -> ExitCode:
         _print_facts(inspection)
         print()
         _print_members(inspection)
-        print()
+        if inspection.warnings:
+            print()
         for warning in inspection.warnings:
             print(f"warning: {warning}")
     return ExitCode.OK
@@ -104,6 +105,10 @@ def _serialized(serialized: "SerializedFile") -> str:
     for count, noun in ((serialized.tensors, "tensor"), (serialized.parameters, "parameter")):
         if count is not None:
             facts.append(f"{count:,} {noun}{'' if count == 1 else 's'}")
+    if serialized.more_than_weights:
+        facts.append("more than weights")
+    elif serialized.imports is not None and serialized.form in {"torch zip", "pickle"}:
+        facts.append("weights only")
     return ", ".join([*facts, *serialized.dtypes])
 
 

@@ -26,6 +26,34 @@ def add_trust_pickle(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_isolation(parser: argparse.ArgumentParser) -> None:
+    """Add ``--isolation`` and ``--response-timeout``, which `check_isolation` checks."""
+    parser.add_argument(
+        "--isolation",
+        choices=("archive", "process", "venv"),
+        default="archive",
+        help="run the handler in a process of its own, or in one that has what the archive's "
+        "requirements file asks for (venv installs that, once)",
+    )
+    parser.add_argument(
+        "--response-timeout",
+        metavar="SECONDS",
+        type=quantity,
+        help="with --isolation process or venv, the longest time that a batch may take, 0 for any "
+        "(default: responseTimeout of model-config.yaml, or 120)",
+    )
+
+
+def check_isolation(args: argparse.Namespace) -> None:
+    """Refuse a timeout where nothing can be cut off.
+
+    Raises:
+        UsageError: ``--response-timeout`` is given without another process.
+    """
+    if args.response_timeout is not None and args.isolation == "archive":
+        raise UsageError("--response-timeout needs --isolation process or --isolation venv")
+
+
 def add_kind(parser: argparse.ArgumentParser, of: str) -> None:
     """Add ``--as``, which says what each *of* is."""
     parser.add_argument("--as", dest="kind", choices=KINDS, help=f"read every {of} as this")

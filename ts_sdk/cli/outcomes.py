@@ -4,11 +4,11 @@ import json
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import indent
 
-from ts_sdk.cli.answers import as_bytes, as_json, as_text
+from ts_sdk.cli.answers import as_bytes, as_json, as_text, refused_by_torchserve
 from ts_sdk.errors import HandlerContractError, RequestError
 
 
@@ -22,6 +22,7 @@ class OutcomePrinter:
         json: Whether each outcome is one line of JSON.
         output: The file that the answer goes to instead.
         traceback: Whether errors come with where in the code they came from.
+        noted: Types in answers about which a note was printed.
     """
 
     write: Callable[[str], None]
@@ -29,6 +30,7 @@ class OutcomePrinter:
     json: bool
     output: Path | None
     traceback: bool
+    noted: set[str] = field(default_factory=set)
 
     def show(self, name: str, outcome: object, pieces: Sequence[object] = ()) -> bool:
         """Print the *outcome* of the input called *name*; returns whether it is an answer.
@@ -46,6 +48,7 @@ class OutcomePrinter:
         if isinstance(outcome, RequestError):
             self._show_error(name, outcome)
             return False
+        self._note_what_torchserve_refuses(name, [*pieces, outcome])
         return True
 
     def _show_answer(self, name: str, answer: object, pieces: Sequence[object]) -> None:
@@ -57,6 +60,16 @@ class OutcomePrinter:
         else:
             shown = "\n".join(map(as_text, (*pieces, answer)))
             self.write(f"{name}\n{indent(shown, '  ')}")
+
+    def _note_what_torchserve_refuses(self, name: str, answers: Sequence[object]) -> None:
+        kind = next(filter(None, map(refused_by_torchserve, answers)), None)
+        if kind is None or kind in self.noted:
+            return
+        self.noted.add(kind)
+        self.write_error(
+            f"mar: {name}: TorchServe would answer this with status 503: it cannot send a {kind}; "
+            "return numbers, text, lists and dicts from postprocess(), as tolist() makes them"
+        )
 
     def _show_error(self, name: str, error: RequestError) -> None:
         if self.json:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ts_sdk.cli.exit_codes import ExitCode
+from ts_sdk.cli.inputs import find_inputs
 from ts_sdk.cli.limits import add_limits, limits_of
 from ts_sdk.cli.model_options import (
     add_device,
@@ -21,6 +22,7 @@ from ts_sdk.cli.model_options import (
 from ts_sdk.cli.progress import show_progress
 from ts_sdk.cli.tables import Column, print_table
 from ts_sdk.cli.usage import add_json_switch, make_command_parser
+from ts_sdk.errors import PrecisionError, RequestError, SdkError
 
 if TYPE_CHECKING:
     from ts_sdk.precision_report import LayerDrift, PrecisionReport, PrecisionTrial
@@ -100,22 +102,33 @@ def execute(args: argparse.Namespace) -> ExitCode:
 
     samples = read_samples(args.sample, args.kind)
     words = args.precision or REDUCED
-    with redirect_stdout(sys.stderr), show_progress(len(words)) as shown:
-        report = measure_precision(
-            args.archive,
-            samples,
-            device=args.device,
-            precisions=words,
-            tolerance=args.tolerance,
-            trust_pickle=args.trust_pickle,
-            limits=limits_of(args),
-            progress=lambda _: shown.advance(1),
-        )
+    try:
+        with redirect_stdout(sys.stderr), show_progress(len(words)) as shown:
+            report = measure_precision(
+                args.archive,
+                samples,
+                device=args.device,
+                precisions=words,
+                tolerance=args.tolerance,
+                trust_pickle=args.trust_pickle,
+                limits=limits_of(args),
+                progress=lambda _: shown.advance(1),
+            )
+    except RequestError as error:
+        raise _not_answered(args, error) from error
     if args.json:
         print(json.dumps(report.to_dict()))
     else:
         _print_report(report, args.layers)
     return ExitCode.OK if report.safe else ExitCode.FAILED
+
+
+def _not_answered(args: argparse.Namespace, error: RequestError) -> SdkError:
+    """*error* with the name of the sample that is meant by its index."""
+    if error.index is None:
+        return error
+    name = find_inputs(args.sample, [], args.kind)[error.index].name
+    return PrecisionError(f"the sample {name} is not answered in float32: {error.message}")
 
 
 def _print_report(report: "PrecisionReport", layers: int) -> None:
@@ -127,8 +140,8 @@ def _print_report(report: "PrecisionReport", layers: int) -> None:
     _print_trials(report)
     if layers:
         _print_layers(report.trials, layers)
-    for trial in report.trials:
-        print(f"\n{trial.precision}: {_verdict(trial)}")
+    for verdict, words in _verdicts(report.trials):
+        print(f"\n{', '.join(words)}: {verdict}")
     recommended = report.recommended
     if recommended is not None:
         print(f"\nmodel-config.yaml:\n\n{recommended.config_lines}", end="")
@@ -184,6 +197,14 @@ def _print_layers(trials: "Sequence[PrecisionTrial]", most: int) -> None:
 def _layer(drift: "LayerDrift") -> list[str]:
     own = "fails" if drift.problem else _number(drift.own)
     return [drift.name, drift.kind, own, _number(drift.total), f"{drift.largest:.3g}"]
+
+
+def _verdicts(trials: "Sequence[PrecisionTrial]") -> list[tuple[str, list[str]]]:
+    """What is said of the precisions, each sentence once, with those that it is said of."""
+    found: dict[str, list[str]] = {}
+    for trial in trials:
+        found.setdefault(_verdict(trial), []).append(str(trial.precision))
+    return [*found.items()]
 
 
 def _verdict(trial: "PrecisionTrial") -> str:

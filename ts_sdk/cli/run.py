@@ -17,11 +17,12 @@ from ts_sdk.cli.limits import add_limits, limits_of
 from ts_sdk.cli.metrics_port import add_metrics_port, metrics_served
 from ts_sdk.cli.model_options import (
     add_device,
+    add_isolation,
     add_kind,
     add_trust_pickle,
+    check_isolation,
     count,
     precision,
-    quantity,
 )
 from ts_sdk.cli.outcomes import OutcomePrinter
 from ts_sdk.cli.progress import show_progress
@@ -105,20 +106,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         help="inputs answered together (default: batchSize of model-config.yaml, or 1)",
     )
     add_trust_pickle(parser)
-    parser.add_argument(
-        "--isolation",
-        choices=("archive", "process", "venv"),
-        default="archive",
-        help="run the handler in a process of its own, or in one that has what the archive's "
-        "requirements file asks for (venv installs that, once)",
-    )
-    parser.add_argument(
-        "--response-timeout",
-        metavar="SECONDS",
-        type=quantity,
-        help="with --isolation process or venv, the longest time that a batch may take, 0 for any "
-        "(default: responseTimeout of model-config.yaml, or 120)",
-    )
+    add_isolation(parser)
 
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -136,6 +124,12 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         help="draw the answer on the input, to a PNG, JPEG or WebP; of several inputs to a folder",
     )
     parser.add_argument(
+        "--record",
+        metavar="DIR",
+        type=Path,
+        help="keep the requests that fail in DIR, for 'mar replay'",
+    )
+    parser.add_argument(
         "--timings", action="store_true", help="show the time of each phase, on standard error"
     )
     add_json_switch(parser)
@@ -143,8 +137,7 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> ExitCode:
     """Load the archive, answer the inputs batch by batch, say how it went."""
-    if args.response_timeout is not None and args.isolation == "archive":
-        raise UsageError("--response-timeout needs --isolation process or --isolation venv")
+    check_isolation(args)
     inputs = as_sent(find_inputs(args.inputs, args.body, args.kind), args)
     if args.output:
         _check_output(args.output, len(inputs))
@@ -180,6 +173,7 @@ def _load(args: argparse.Namespace) -> "Model":
             isolation=args.isolation,
             response_timeout_s=args.response_timeout,
             limits=limits_of(args),
+            record=args.record,
         )
 
 

@@ -12,6 +12,7 @@ from torch import nn
 from torch.export import Dim, ShapesCollection
 from torch.utils import _pytree as pytree
 
+from ts_sdk.blame import culprit_of
 from ts_sdk.conversion.example import Example
 from ts_sdk.errors import ConversionError
 from ts_sdk.floats import cast_floats
@@ -26,8 +27,16 @@ if TYPE_CHECKING:
 _WITHOUT_EXPORT = "safetensors and torchscript need no such graph"
 
 
-def export(module: nn.Module, example: Example, precision: Precision) -> "ExportedProgram":
+def export(
+    module: nn.Module, example: Example, precision: Precision, folder: Path
+) -> "ExportedProgram":
     """The graph of *module*, which computes in *precision* and takes and gives float32.
+
+    Args:
+        module: The model, which is changed.
+        example: What it is called with.
+        precision: What it shall compute in.
+        folder: Where its code lies.
 
     Raises:
         ConversionError: The model cannot be drawn up as a graph, or not for all sizes.
@@ -43,10 +52,21 @@ def export(module: nn.Module, example: Example, precision: Precision) -> "Export
                 module, example.args, example.kwargs, dynamic_shapes=_shapes(module, example)
             )
     except Exception as error:
+        culprit = culprit_of(error, folder)
+        place = f" ({culprit})" if culprit else ""
         raise ConversionError(
-            f"torch.export cannot draw up the model as a graph: {_reason(error)}; "
+            f"torch.export cannot draw up the model as a graph: {_obstacle(error)}{place}; "
             f"{_WITHOUT_EXPORT}, and a fixed batch size (--static, dynamic=False) asks less of it"
         ) from error
+
+
+def _obstacle(error: Exception) -> str:
+    """What *error* of `torch.export` comes down to."""
+    from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
+
+    if isinstance(error, GuardOnDataDependentSymNode):
+        return "its code asks for a number in a tensor, which is known only when it runs"
+    return _reason(error)
 
 
 def _compute_in(module: nn.Module, precision: Precision) -> None:

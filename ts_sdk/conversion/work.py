@@ -120,7 +120,8 @@ class Work:
             case _:
                 from ts_sdk.conversion import exporting
 
-                program = exporting.export(module, Example.of(recording.calls), self.precision)
+                example = Example.of(recording.calls)
+                program = exporting.export(module, example, self.precision, self.space.folder)
                 if self._form is Form.PT2:
                     exporting.write_program(program, path)
                 elif self._form is Form.AOTI:

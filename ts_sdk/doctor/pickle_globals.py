@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import IO, cast
 
+from archiver.inspection.pickle_imports import in_python_3
 from archiver.sizes import format_size
 from ts_sdk.doctor.quiet import quiet
 
@@ -82,7 +83,7 @@ def globals_of(
         raise NotScannedError(f"it is damaged: {error}") from error
     found = set()
     for each in result.globals:
-        module, name = _in_python_3(each.module, each.name)
+        module, name = in_python_3(each.module, each.name)
         is_dangerous = f"{module}.{name}" in _ALSO_DANGEROUS
         found.add(Global(module, name, is_dangerous or each.safety is SafetyLevel.Dangerous))
     return tuple(sorted(found)), "it is damaged" if result.scan_err else None
@@ -113,12 +114,3 @@ class _Metered:
         self._left -= 1
         if self._left < 0:
             raise _TooLongError
-
-
-def _in_python_3(module: str, name: str) -> tuple[str, str]:
-    """A name as `pickle` looks it up in pickles that Python 2 wrote."""
-    from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-
-    if (module, name) in NAME_MAPPING:
-        return NAME_MAPPING[module, name]
-    return IMPORT_MAPPING.get(module, module), name

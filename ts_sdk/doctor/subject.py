@@ -117,18 +117,18 @@ class Subject:
 
     @property
     def needs_model(self) -> bool:
-        """Whether `BaseHandler` certainly loads a model, which the manifest has to name."""
+        """Whether the library's own code certainly loads a model."""
         if self.handler_member is None:
-            handler = self.model.handler or "base_handler"
-            is_for_text, needs = handler == "text_classifier", handler in library_handlers()
-        elif self.handler_code is not None:
-            bases = self.handler_code.bases
-            is_for_text = any(base.endswith("TextClassifier") for base in bases)
-            needs = self.handler_code.needs_model
-        else:
-            return False
-        # It finds by itself what `save_pretrained` of transformers has written.
-        return needs and not (is_for_text and "config.json" in self.names)
+            return (self.model.handler or "base_handler") in library_handlers()
+        return self.handler_code is not None and self.handler_code.needs_model
+
+    @property
+    def is_for_text(self) -> bool:
+        """Whether the handler is `TextClassifier` or derives from it."""
+        if self.handler_member is None:
+            return self.model.handler == "text_classifier"
+        bases = self.handler_code.bases if self.handler_code is not None else ()
+        return any(base.endswith("TextClassifier") for base in bases)
 
     def functions_run(self) -> Iterator[Place]:
         """The archive's functions that the handler runs, each once."""

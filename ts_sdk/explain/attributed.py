@@ -1,12 +1,15 @@
 """What methods are told, and what they find."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
 from ts_sdk.explain.subject import Subject
 
 Tensors = tuple[torch.Tensor, ...]
+Parts = Literal["superpixels", "grid"] | torch.Tensor
+"""What is covered together: parts of a picture that follow it, squares, or what has one number."""
 
 
 @dataclass(frozen=True)
@@ -16,13 +19,16 @@ class Options:
     Attributes:
         steps: Of the integral, for integrated gradients.
         samples: Of the methods that draw at random; None for as many as the input's size asks for.
-        cells: Into how many rows and columns a picture is divided where parts of it are covered.
+        parts: What is covered together by the methods that cover parts of the input; a tensor is of
+            the first input's shape without its batch, or ``(H, W)`` of a picture.
+        cells: Into how many rows and columns of parts a picture is divided, about.
         layer: That of Grad-CAM; None for the last one that sees places.
         rows_at_once: Most rows in one call of the model; None for what the memory allows.
     """
 
     steps: int = 50
     samples: int | None = None
+    parts: Parts = "superpixels"
     cells: int = 10
     layer: str | None = None
     rows_at_once: int | None = None

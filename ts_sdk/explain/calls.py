@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,25 +27,27 @@ class Call:
     answer: Any
 
 
+_calls: ContextVar[list[Call] | None] = ContextVar("ts_sdk_calls", default=None)
+"""Where calls are noted; `MicroBatching` hands it on to the threads that work on a batch."""
 _noting = threading.RLock()
 """Two at once would each put back what the other one has put in."""
 
 
 @contextmanager
 def noted(module: nn.Module) -> Iterator[list[Call]]:
-    """Note every call that this thread makes of *module* during the block."""
+    """Note every call of *module* that is made for this thread during the block."""
     with _noting:
         yield from _noted(module)
 
 
 def _noted(module: nn.Module) -> Iterator[list[Call]]:
     calls: list[Call] = []
-    thread = threading.get_ident()
+    token = _calls.set(calls)
     before = vars(module).get("forward")
     plain = module.forward
 
     def noting(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - a model takes and gives anything
-        if threading.get_ident() != thread:
+        if _calls.get() is not calls:  # another thread's prediction
             return plain(*args, **kwargs)
         given_args, given_kwargs = _copied((args, kwargs))
         answer = plain(*args, **kwargs)
@@ -55,6 +58,7 @@ def _noted(module: nn.Module) -> Iterator[list[Call]]:
     try:
         yield calls
     finally:
+        _calls.reset(token)
         if before is None:
             del module.forward
         else:

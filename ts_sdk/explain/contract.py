@@ -28,7 +28,7 @@ def insights(handler: Any, data: Any, target: Any) -> Explanation:  # noqa: ANN4
     properties = getattr(handler.context, "system_properties", {})
     precision = Precision.parse(properties.get("precision") or Precision.FLOAT32)
     try:
-        explainer = explainer_of(handler, precision)
+        explainer = explainer_of(handler, handler.context, precision)
         with noted(handler.model) as calls:
             handler.inference(data)
         call = only_call(calls)

@@ -39,7 +39,7 @@ def _window(tensor: torch.Tensor, cells: int) -> tuple[int, ...]:
 
 def ablation(subject: Subject, baselines: Tensors, options: Options) -> Attributed:
     """Each part in turn."""
-    masks = Features.of(subject.inputs, options.cells).masks
+    masks = Features.of(subject.inputs, options, options.cells).masks
     method = attr().FeatureAblation(subject.scores)
     return _perturbed(
         lambda rows: method.attribute(
@@ -52,7 +52,7 @@ def ablation(subject: Subject, baselines: Tensors, options: Options) -> Attribut
 
 def shapley(subject: Subject, baselines: Tensors, options: Options) -> Attributed:
     """The parts in random orders, each added to those before it."""
-    features = Features.of(subject.inputs, options.cells // 2 or 1)
+    features = Features.of(subject.inputs, options, options.cells // 2 or 1)
     method = attr().ShapleyValueSampling(subject.scores)
     found = _perturbed(
         lambda rows: method.attribute(
@@ -71,7 +71,7 @@ def shapley(subject: Subject, baselines: Tensors, options: Options) -> Attribute
 
 def kernel_shap(subject: Subject, baselines: Tensors, options: Options) -> Attributed:
     """Random sets of parts, and the linear model that fits them best."""
-    features = Features.of(subject.inputs, options.cells // 2 or 1)
+    features = Features.of(subject.inputs, options, options.cells // 2 or 1)
     if features.count == 1:  # to which all of the change belongs; Captum draws from no coalitions
         return ablation(subject, baselines, options)
     method = attr().KernelShap(subject.scores)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +17,11 @@ from ts_sdk.explain.attributing import attribute
 from ts_sdk.explain.calls import Call
 from ts_sdk.explain.explanation import Explanation
 from ts_sdk.explain.methods import Form, Method, best, refuse
-from ts_sdk.explain.modules import explained_module, form_of
+from ts_sdk.explain.modules import Reread, explained_module, form_of
 from ts_sdk.explain.quality import infidelity_of, sensitivity_of
+from ts_sdk.explain.regions import Window, array_of, pixels_in, sampled
 from ts_sdk.explain.subject import Subject
-from ts_sdk.explain.targets import Names, Wanted, target_in
+from ts_sdk.explain.targets import Aim, Names, Wanted, target_in
 from ts_sdk.precision import Precision
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 Baseline = float | Sequence[Any] | np.ndarray[Any, Any] | torch.Tensor | None
 """What stands for nothing: a number for all values, or values of the input's shape; None for 0."""
 
+_PICTURE = 4
+_FEATURES = "features of a picture are an array (height, width) of the pixels that were sent"
 _FAR = 0.1
 """Of the score's change, that attributions may miss it by without a word."""
 
@@ -40,6 +44,10 @@ class Wish:
         method: The method; None for the best that is right.
         baseline: What stands for nothing.
         options: Details of the method.
+        features: An array with the number of the part of each value of the input; of a picture
+            ``(H, W)`` of what was sent. None for what the options say.
+        region: Of a segmentation, the region that is explained, as `pixels_in` takes it; None for
+            the pixels of the class.
         measures: Whether infidelity and sensitivity are wanted.
         seed: Of what is drawn at random.
         on_progress: Is told how many more rows the model has answered.
@@ -48,6 +56,8 @@ class Wish:
     method: Method | None = None
     baseline: Baseline = None
     options: Options = field(default_factory=Options)
+    features: Any = None
+    region: Any = None
     measures: bool = False
     seed: int = 0
     on_progress: Callable[[int], None] = lambda _rows: None
@@ -61,6 +71,7 @@ class Explainer:
         precision: What it computes in.
         names: The classes' names.
         is_binary: Whether a single score is that of class 1 against class 0.
+        reread: Gives for a model of a converted form what it was converted from, or None.
 
     Raises:
         ExplanationError: It cannot be explained.
@@ -73,9 +84,10 @@ class Explainer:
         names: Names = None,
         *,
         is_binary: bool = False,
+        reread: Reread | None = None,
     ) -> None:
         self.form: Form = form_of(module, precision)
-        self._module, self._note = explained_module(module, self.form, precision)
+        self._module, self._note = explained_module(module, self.form, precision, reread)
         self._names = names
         self._is_binary = is_binary
 
@@ -86,6 +98,7 @@ class Explainer:
         wish: Wish,
         *,
         prediction: Any = None,  # noqa: ANN401 - what the handler answered
+        window: Callable[[], Window | None] = lambda: None,
     ) -> Explanation:
         """Explain one answer.
 
@@ -94,45 +107,78 @@ class Explainer:
             wanted: The class or object to explain.
             wish: How.
             prediction: What the handler answered.
+            window: Gives what the model sees of the picture, where that is of interest; None for
+                all of it.
 
         Raises:
             ExplanationError: The method is wrong for this model, or there is no such target.
         """
         started = time.perf_counter()
         subject = Subject.of(self._module, self.form, call)
-        target, subject.score = target_in(
-            call.answer, subject.task, wanted, self._names, is_binary=self._is_binary
-        )
-        subject.on_rows = wish.on_progress
+        seen = None if wish.region is None and wish.features is None else window()
+        seen = seen or _whole(subject)
+        aim = self._aim(subject, wanted, wish, seen)
+        subject.score, subject.on_rows = aim.score, wish.on_progress
         method = wish.method or self._best(subject)
         refuse(method, self.form)
         baselines = _baselines(subject, wish.baseline)
+        wish = replace(wish, options=_with_features(wish, subject, seen))
         with _seeded(wish.seed):
             found = attribute(subject, method, baselines, wish.options)
-            measures = _measured(subject, method, baselines, wish, found) if wish.measures else ()
+            infidelity, sensitivity = _measured(subject, method, baselines, wish, found)
         arrays = [_array(each) for each in found.attributions]
-        explanation = Explanation(
+        return Explanation(
             attributions=arrays[0],
             more_attributions=tuple(arrays[1:]),
             method=method,
-            target=target,
+            target=aim.target,
             task=subject.task,
             prediction=prediction,
             form=self.form,
             baseline=_described(wish.baseline, subject),
             seconds=time.perf_counter() - started,
             delta=found.delta,
+            infidelity=infidelity,
+            sensitivity=sensitivity,
             note=_noted(self._note, found),
+            region=None if aim.region is None else aim.region.cpu().numpy(),
         )
-        if not measures:
-            return explanation
-        return replace(explanation, infidelity=measures[0], sensitivity=measures[1])
+
+    def _aim(self, subject: Subject, wanted: Wanted, wish: Wish, seen: Window) -> Aim:
+        inside = None if wish.region is None else partial(pixels_in, wish.region, seen)
+        return target_in(
+            subject.call.answer,
+            subject.task,
+            wanted,
+            self._names,
+            is_binary=self._is_binary,
+            inside=inside,
+        )
 
     def _best(self, subject: Subject) -> Method:
         method = best(self.form, is_tokens=subject.is_tokens)
         if method is Method.LAYER_INTEGRATED_GRADIENTS and subject.table is None:
             return Method.FEATURE_ABLATION
         return method
+
+
+def _whole(subject: Subject) -> Window:
+    """All of the picture that the model is given, as far as its first input is one."""
+    height, width = (1, 1, *subject.inputs[0].shape)[-2:]
+    return Window.whole((width, height))
+
+
+def _with_features(wish: Wish, subject: Subject, window: Window) -> Options:
+    """The options of *wish*, with the parts of the input that it gives."""
+    if wish.features is None:
+        return wish.options
+    if subject.inputs[0].ndim == _PICTURE:
+        height, width = subject.inputs[0].shape[-2:]
+        parts = sampled(array_of(wish.features, _FEATURES), window, (width, height))
+    else:
+        parts = np.asarray(wish.features)
+    numbers = np.unique(parts, return_inverse=True)[1].reshape(parts.shape)
+    return replace(wish.options, parts=torch.from_numpy(numbers))
 
 
 def _baselines(subject: Subject, given: Baseline) -> tuple[torch.Tensor, ...]:
@@ -183,7 +229,7 @@ def _measured(
     wish: Wish,
     found: Attributed,
 ) -> tuple[float | None, float | None]:
-    if subject.is_tokens:
+    if subject.is_tokens or not wish.measures:
         return None, None
 
     def again(inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:

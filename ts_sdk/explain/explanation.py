@@ -51,6 +51,8 @@ class Explanation:
         note: What else there is to know, such as that half precision was explained in float32.
         words: What the tokens stand for.
         picture: The input as the model sees it, mode RGB.
+        region: Of a segmentation, ``(H, W)`` of its size: True for the pixels over which the
+            target's score is summed.
     """
 
     attributions: "NDArray[np.float32]"
@@ -68,6 +70,7 @@ class Explanation:
     words: Sequence[str] | None = None
     picture: "Image.Image | None" = None
     more_attributions: "tuple[NDArray[np.float32], ...]" = ()
+    region: "NDArray[np.bool_] | None" = None
 
     @property
     def map(self) -> "NDArray[np.float32]":
@@ -111,6 +114,7 @@ class Explanation:
         }
         optional = {
             "box": self.target.box,
+            "region": None if self.region is None else extent_of(self.region),
             "delta": self.delta,
             "infidelity": self.infidelity,
             "sensitivity": self.sensitivity,
@@ -165,3 +169,10 @@ class Explanation:
         steps = np.round(grid * (_LEVELS / largest if largest else 0)).astype(np.int8)
         packed = base64.b64encode(zlib.compress(steps.tobytes(), 9)).decode()
         return {"shape": list(steps.shape), "step": largest / _LEVELS, "int8": packed}
+
+
+def extent_of(region: "NDArray[np.bool_]") -> dict[str, Any]:
+    """The box around *region*, in the pixels of what the model answers, and how many it has."""
+    down, across = region.nonzero()
+    box = [int(across.min()), int(down.min()), int(across.max()) + 1, int(down.max()) + 1]
+    return {"box": box, "pixels": len(down)}

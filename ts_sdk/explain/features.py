@@ -5,6 +5,10 @@ from dataclasses import dataclass
 
 import torch
 
+from ts_sdk.errors import ExplanationError
+from ts_sdk.explain.attributed import Options
+from ts_sdk.explain.superpixels import numbered, superpixels
+
 _PICTURE = 4
 _MOST = 256
 
@@ -22,14 +26,27 @@ class Features:
     count: int
 
     @classmethod
-    def of(cls, inputs: Sequence[torch.Tensor], cells: int) -> "Features":
-        """Of pictures *cells* x *cells* squares with all channels; of others, each value.
+    def of(cls, inputs: Sequence[torch.Tensor], options: Options, cells: int) -> "Features":
+        """Of pictures the parts that *options* ask for, with all channels; of others, each value.
 
         Where there are more than 256 values, neighbours are taken together.
+
+        Args:
+            inputs: Each ``(1, …)``.
+            options: What the parts are; those that are given are of the first input.
+            cells: Into how many rows and columns of parts a picture is divided, about.
+
+        Raises:
+            ExplanationError: The parts that are given are not of the input's shape.
         """
         masks, count = [], 0
-        for tensor in inputs:
-            mask = _squares(tensor, cells) if tensor.ndim == _PICTURE else _values(tensor)
+        for place, tensor in enumerate(inputs):
+            if isinstance(options.parts, torch.Tensor) and place == 0:
+                mask = _given(options.parts, tensor)
+            elif tensor.ndim == _PICTURE:
+                mask = _divided(tensor, cells, in_squares=options.parts == "grid")
+            else:
+                mask = _values(tensor)
             masks.append(mask + count)
             count += int(mask.max()) + 1
         return cls(tuple(masks), count)
@@ -43,6 +60,23 @@ class Features:
             each / sizes[mask].reshape(each.shape)
             for each, mask in zip(found, self.masks, strict=True)
         )
+
+
+def _given(parts: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
+    numbers = numbered(parts.to(tensor.device))
+    try:
+        return numbers.expand(tensor.shape).contiguous()
+    except RuntimeError as error:
+        raise ExplanationError(
+            f"features of shape {tuple(parts.shape)} do not fit an input of shape "
+            f"{tuple(tensor.shape[1:])}: give the number of its part for each value"
+        ) from error
+
+
+def _divided(tensor: torch.Tensor, cells: int, *, in_squares: bool) -> torch.Tensor:
+    if in_squares:
+        return _squares(tensor, cells)
+    return superpixels(tensor[0], cells).expand(tensor.shape).contiguous()
 
 
 def _squares(tensor: torch.Tensor, cells: int) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """The module that is explained: in float32, not compiled, and never the one that answers."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from ts_sdk.precision import Precision
 from ts_sdk.precision.keeping import forget_kept
 from ts_sdk.precision.structure import core_of, is_compiled, is_form
 
+Reread = Callable[[nn.Module], nn.Module | None]
 _OF_INSTANCES = "forward"
 """Where `torch.compile` and half precision put what they run in a forward's place."""
 
@@ -35,7 +37,7 @@ def form_of(module: nn.Module, precision: Precision = Precision.FLOAT32) -> Form
 
 
 def explained_module(
-    module: nn.Module, form: Form, precision: Precision
+    module: nn.Module, form: Form, precision: Precision, reread: "Reread | None" = None
 ) -> tuple[nn.Module, str | None]:
     """A module that gives the same answers as *module* and can be explained.
 
@@ -43,6 +45,7 @@ def explained_module(
         module: The model that answers; it is left as it is.
         form: What it is made of.
         precision: What it computes in.
+        reread: Gives for a converted form what it was converted from, or None.
 
     Returns:
         The module, and what to know of it; None where it is *module* itself or a plain copy.
@@ -53,10 +56,14 @@ def explained_module(
     if form in {Form.EAGER, Form.HALF, Form.COMPILED}:
         return _plain_copy(module), _note(form, precision)
     if precision is Precision.FLOAT32:
-        return module, None
+        return module, _own_format(module)
+    plain = None if reread is None else reread(module)
+    if plain is not None:
+        return plain, _in_float32(precision)
     raise ExplanationError(
-        f"the model is {form} in {precision}, and explanations are made in float32: load the "
-        "archive with precision='float32' to explain it"
+        f"the model is {form} in {precision}, explanations are made in float32, and the archive's "
+        "file does not hold it as the handler has it: load the archive with precision='float32' to "
+        "explain it"
     )
 
 
@@ -104,7 +111,20 @@ def _is_half(module: nn.Module) -> bool:
 
 def _note(form: Form, precision: Precision) -> str | None:
     if form is Form.HALF:
-        return f"explained in float32, and answered in {precision}"
+        return _in_float32(precision)
     if form is Form.COMPILED:
         return "explained without compilation"
     return None
+
+
+def _in_float32(precision: Precision) -> str:
+    return f"explained in float32, and answered in {precision}"
+
+
+def _own_format(module: nn.Module) -> str | None:
+    """What to know of a file whose own weights are in half precision."""
+    formats = {each.dtype for each in module.parameters()} & {torch.float16, torch.bfloat16}
+    if not formats:
+        return None
+    words = " and ".join(sorted(str(each).removeprefix("torch.") for each in formats))
+    return f"explained in {words}, as the model's file has it"

@@ -1,7 +1,11 @@
 """The options of methods, checked."""
 
+from typing import Any, cast
+
 from ts_sdk.errors import ExplanationError
-from ts_sdk.explain.attributed import Options
+from ts_sdk.explain.attributed import Options, Parts
+
+_PARTS = ("superpixels", "grid")
 
 
 def options_of(
@@ -11,11 +15,12 @@ def options_of(
     cells: int = 10,
     layer: str | None = None,
     rows_at_once: int | None = None,
+    parts: Any = _PARTS[0],  # noqa: ANN401 - `Parts`, as far as this knows
 ) -> Options:
     """The options; see `Options`.
 
     Raises:
-        ExplanationError: A number is below 1.
+        ExplanationError: A number is below 1, or there is no such word for parts.
     """
     for name, number in {
         "steps": steps,
@@ -25,4 +30,9 @@ def options_of(
     }.items():
         if number is not None and number < 1:
             raise ExplanationError(f"{name} must be 1 or more, not {number}")
-    return Options(steps, samples, cells, layer, rows_at_once)
+    if isinstance(parts, str) and parts not in _PARTS:
+        raise ExplanationError(
+            f"features are {' or '.join(map(repr, _PARTS))}, or an array with the number of its "
+            f"part for each pixel, not {parts!r}"
+        )
+    return Options(steps, samples, cast("Parts", parts), cells, layer, rows_at_once)

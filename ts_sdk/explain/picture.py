@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from ts_sdk.explain.methods import Method
 from ts_sdk.explain.tasks import Task
+from ts_sdk.fonts import Font, drawable, fitting
 
 if TYPE_CHECKING:
     from ts_sdk.explain.explanation import Explanation
@@ -19,12 +20,15 @@ INK: Colour = (32, 33, 36)
 PALE: Colour = (110, 113, 118)
 FOR: Colour = (214, 40, 40)
 AGAINST: Colour = (29, 78, 216)
+MARK: Colour = (255, 196, 0)
 
 _SMALLEST_PX = 360
 _MARGIN = 16
 _TEXT_PX = 17
 _LINE_PX = 25
 _LEGEND_PX = 12
+_MOST_LINES = 40
+"""Of words; a page of them can hold more than a picture."""
 _SOFTENED = 0.025
 """The radius, as a share of the picture's side, in which single pixels' attributions are joined."""
 _BY_PIXEL = {
@@ -36,6 +40,9 @@ _BY_PIXEL = {
     Method.GUIDED_BACKPROP,
 }
 _COVERED = 0.85
+_SEEN = 0.02
+"""Of the full colour, what can be seen."""
+_LONG = 1000
 _BRIGHTEST = 99.5
 """The percentile of the map that has the full colour: a few pixels often outshine all others."""
 
@@ -49,9 +56,8 @@ def draw_map(explanation: "Explanation") -> Image.Image:
     filters = Image.Resampling
     seen = seen.resize(size, filters.LANCZOS if min(seen.size) > 96 else filters.NEAREST)  # noqa: PLR2004 - pixel art stays sharp
     heat = _heat(seen, strength)
-    if explanation.task is Task.DETECTION and explanation.target.box is not None:
-        for image in (seen, heat):
-            _outline(image, explanation, size)
+    for image in (seen, heat):
+        _outline(image, explanation)
     top = _MARGIN + 2 * _LINE_PX
     width = 2 * size[0] + 3 * _MARGIN
     sheet = Image.new("RGB", (width, top + size[1] + _MARGIN + 2 * _LINE_PX), PAPER)
@@ -59,30 +65,41 @@ def draw_map(explanation: "Explanation") -> Image.Image:
     sheet.paste(heat, (2 * _MARGIN + size[0], top))
     draw = ImageDraw.Draw(sheet)
     _head(draw, explanation, width)
-    _legend(draw, top + size[1] + _MARGIN, width, is_signed=bool((strength < 0).any()))
+    _legend(draw, top + size[1] + _MARGIN, width, is_signed=bool((strength < -_SEEN).any()))
     return sheet
 
 
 def draw_words(explanation: "Explanation") -> Image.Image:
     """The words of a text, on red where they speak for the target, on blue where against it."""
     font = ImageFont.load_default(_TEXT_PX)
+    small = ImageFont.load_default(_TEXT_PX - 3)
     width, step = 760, _LINE_PX + 6
     placed, left, top = [], float(_MARGIN), _MARGIN + 2 * _LINE_PX
-    colours = word_colours(explanation)
-    for word, colour in zip(explanation.words or (), colours, strict=True):
-        wide = font.getlength(word) + 10
+    last = top + (_MOST_LINES - 1) * step
+    coloured = zip(explanation.words or (), word_colours(explanation), strict=True)
+    words = [(word, colour) for word, colour in coloured if word]  # but padding
+    for word, colour in words:
+        letters, fitted = fitting(drawable(word), font)
+        letters = _fitted(letters, fitted, width - 10)
+        wide = fitted.getlength(letters) + 10
         if left + wide > width - _MARGIN:
             left, top = float(_MARGIN), top + step
-        placed.append((word, colour, left, top, wide))
+        if top > last:
+            break
+        placed.append((letters, fitted, colour, left, top, wide))
         left += wide + 4
-    bottom = top + step + _MARGIN
+    left_out = len(words) - len(placed)
+    bottom = min(top, last) + step * (2 if left_out else 1) + _MARGIN
     sheet = Image.new("RGB", (width, bottom + 2 * _LINE_PX), PAPER)
     draw = ImageDraw.Draw(sheet)
     _head(draw, explanation, width)
-    for word, colour, x, y, wide in placed:
+    for letters, fitted, colour, x, y, wide in placed:
         draw.rounded_rectangle((x, y, x + wide, y + _LINE_PX), 4, fill=colour)
         ink = INK if sum(colour) > 380 else PAPER  # noqa: PLR2004 - what can be read on it
-        draw.text((x + 5, y + _LINE_PX / 2), word, ink, font, anchor="lm")
+        draw.text((x + 5, y + _LINE_PX / 2), letters, ink, fitted, anchor="lm")
+    if left_out:
+        told = f"{left_out:,} more words are not drawn; a .html or .json file has them"
+        draw.text((_MARGIN, last + step + _LINE_PX / 2), told, PALE, small, anchor="lm")
     _legend(draw, bottom, width, is_signed=True)
     return sheet
 
@@ -141,17 +158,27 @@ def _heat(seen: Image.Image, strength: NDArray[np.float32]) -> Image.Image:
     return Image.fromarray(mixed.clip(0, 255).astype(np.uint8))
 
 
-def _outline(image: Image.Image, explanation: "Explanation", size: tuple[int, int]) -> None:
-    height, width = explanation.map.shape
-    left, top, right, bottom = explanation.target.box or (0, 0, 0, 0)
-    across, down = size[0] / width, size[1] / height
-    box = (left * across, top * down, right * across, bottom * down)
-    ImageDraw.Draw(image).rectangle(box, outline=(255, 196, 0), width=3)
+def _outline(image: Image.Image, explanation: "Explanation") -> None:
+    """Mark the object or the pixels that are explained."""
+    if explanation.region is not None:
+        region = Image.fromarray(explanation.region.astype(np.uint8) * 255)
+        inside = region.resize(image.size, Image.Resampling.NEAREST)
+        edge = np.asarray(inside.filter(ImageFilter.MaxFilter(3))) != np.asarray(
+            inside.filter(ImageFilter.MinFilter(3))
+        )
+        image.paste(MARK, mask=Image.fromarray(edge.astype(np.uint8) * 255))
+    elif explanation.target.box is not None:
+        height, width = explanation.map.shape
+        across, down = image.width / width, image.height / height
+        left, top, right, bottom = explanation.target.box
+        box = (left * across, top * down, right * across, bottom * down)
+        ImageDraw.Draw(image).rectangle(box, outline=MARK, width=3)
 
 
 def _head(draw: ImageDraw.ImageDraw, explanation: "Explanation", width: int) -> None:
     large, small = ImageFont.load_default(_TEXT_PX + 4), ImageFont.load_default(_TEXT_PX - 3)
     title = f"{explanation.target.name}   {score_text(explanation)}"
+    title, large = fitting(drawable(title), large)
     draw.text((_MARGIN, _MARGIN + 8), _fitted(title, large, width), INK, large, anchor="lm")
     told = method_text(explanation)
     place = (_MARGIN, _MARGIN + 8 + _LINE_PX)
@@ -163,7 +190,8 @@ def score_text(explanation: "Explanation") -> str:
     probability = _probability(explanation)
     if probability is not None:
         return f"{probability:.1%}"
-    return f"score {explanation.target.score:.3g}"
+    score = explanation.target.score
+    return f"score {score:.3g}" if abs(score) < _LONG else f"score {score:,.0f}"
 
 
 def method_text(explanation: "Explanation") -> str:
@@ -171,6 +199,8 @@ def method_text(explanation: "Explanation") -> str:
     told = explanation.method.replace("_", " ")
     if explanation.method is Method.GRAD_CAM:
         told = "Grad-CAM"
+    if explanation.region is not None:
+        told += ", of the pixels that are outlined"
     return f"{told}; {explanation.note}" if explanation.note else told
 
 
@@ -183,7 +213,7 @@ def _probability(explanation: "Explanation") -> float | None:
     return explanation.target.score if explanation.task is Task.DETECTION else None
 
 
-def _fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+def _fitted(text: str, font: Font, width: int) -> str:
     while len(text) > 1 and font.getlength(text) > width - 2 * _MARGIN:
         text = f"{text[:-2]}…"
     return text

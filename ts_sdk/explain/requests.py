@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import nn
@@ -11,6 +11,8 @@ from ts_sdk.errors import ExplanationError, HandlerContractError, RequestError
 from ts_sdk.explain.calls import Call, noted
 from ts_sdk.explain.explaining import Explainer, Wish
 from ts_sdk.explain.explanation import Explanation
+from ts_sdk.explain.regions import Window
+from ts_sdk.explain.rereading import rereading
 from ts_sdk.explain.targets import Wanted
 from ts_sdk.precision import Precision
 
@@ -18,14 +20,35 @@ if TYPE_CHECKING:
     from ts_sdk.rows import Request
     from ts_sdk.runtime.in_process import InProcessRunner
 
+Explained = Explanation | RequestError | ExplanationError
+"""What becomes of a question."""
 _TARGET = "target"
 
 
+@dataclass(frozen=True)
+class Question:
+    """What of the answer to a request is to be explained.
+
+    Attributes:
+        request: The request.
+        target: The class or object; None for what the request's part ``target`` says, or else the
+            prediction.
+        region: Of a segmentation, its region; None for the pixels of the target.
+    """
+
+    request: "Request"
+    target: Wanted = None
+    region: Any = None
+
+
 class Shows(Protocol):
-    """What a handler may offer, so that its explanations can be drawn."""
+    """What a handler may offer, so that its explanations are about what was sent."""
 
     def explained_picture(self, row: Mapping[str, object]) -> Any:  # noqa: ANN401 - a Pillow image, or None
         """The picture in *row* as the model sees it."""
+
+    def explained_window(self, row: Mapping[str, object]) -> Any:  # noqa: ANN401 - None where it is not known
+        """Size of the picture in *row* and the box in it that the model sees, as in `Window`."""
 
     def explained_words(self, row: Mapping[str, object]) -> Sequence[str]:
         """What the tokens that the model is given for *row* stand for."""
@@ -33,35 +56,36 @@ class Shows(Protocol):
 
 def explain_requests(
     runner: "InProcessRunner",
-    requests: "Sequence[Request]",
-    targets: Sequence[Wanted],
+    questions: Sequence[Question | RequestError],
     wish: Wish,
     precision: Precision,
-) -> list[Explanation | RequestError | ExplanationError]:
+) -> list[Explained]:
     """Explain the answer to each request; those that cannot be are answered with why.
 
     Args:
         runner: Where the handler is.
-        requests: The requests.
-        targets: What to explain of each; None for what its part ``target`` says, or else the
-            prediction.
-        wish: How.
+        questions: The requests, or why they cannot be read.
+        wish: How; the regions are those of the questions.
         precision: What the model computes in.
 
     Raises:
         ExplanationError: None of them can be explained in this way.
     """
 
-    def work(handler: Any) -> list[Explanation | RequestError | ExplanationError]:  # noqa: ANN401 - the user's own class
-        explainer = explainer_of(handler, precision)
+    def work(handler: Any) -> list[Explained]:  # noqa: ANN401 - the user's own class
+        explainer = explainer_of(handler, runner.context, precision)
         if wish.method is not None:
             from ts_sdk.explain.methods import refuse
 
             refuse(wish.method, explainer.form)
-        found: list[Explanation | RequestError | ExplanationError] = []
-        for request, target in zip(requests, targets, strict=True):
+        found: list[Explained] = []
+        for each in questions:
+            if isinstance(each, RequestError):
+                found.append(each)
+                continue
+            how = replace(wish, region=each.region)
             try:
-                found.append(_explained(runner, handler, explainer, request, target, wish))
+                found.append(_explained(runner, handler, explainer, each, how))
             except (RequestError, ExplanationError) as error:
                 found.append(error)
         return found
@@ -69,8 +93,13 @@ def explain_requests(
     return runner.use(work)
 
 
-def explainer_of(handler: Any, precision: Precision) -> Explainer:  # noqa: ANN401 - as above
+def explainer_of(handler: Any, context: Any, precision: Precision) -> Explainer:  # noqa: ANN401 - as above
     """What explains the answers of *handler*.
+
+    Args:
+        handler: The handler.
+        context: Its context.
+        precision: What its model computes in.
 
     Raises:
         HandlerContractError: It keeps no torch module in ``self.model``.
@@ -82,26 +111,31 @@ def explainer_of(handler: Any, precision: Precision) -> Explainer:  # noqa: ANN4
             f"{who} cannot be explained: keep the torch module that it calls in self.model"
         )
     is_binary = hasattr(handler, "activation")  # a classifier, to which one score is two classes
-    return Explainer(module, precision, getattr(handler, "mapping", None), is_binary=is_binary)
+    names = getattr(handler, "mapping", None)
+    return Explainer(module, precision, names, is_binary=is_binary, reread=rereading(context))
 
 
 def _explained(
     runner: "InProcessRunner",
     handler: Any,  # noqa: ANN401 - as above
     explainer: Explainer,
-    request: "Request",
-    target: Wanted,
+    question: Question,
     wish: Wish,
 ) -> Explanation:
-    row = dict(request.parts)
+    row, target = dict(question.request.parts), question.target
     if target is None:
         target = row.get(_TARGET)  # type: ignore[assignment] # judged where it is read
     with noted(handler.model) as calls:
-        (reply,) = runner.run([(str(uuid.uuid4()), _asking_for_an_answer(request))])
+        (reply,) = runner.run([(str(uuid.uuid4()), _asking_for_an_answer(question.request))])
     if isinstance(reply.outcome, RequestError):
         raise reply.outcome
     call = only_call(calls)
-    explanation = explainer.explain(call, target, wish, prediction=reply.outcome)
+
+    def window() -> Window | None:
+        seen = _asked(handler, "explained_window", row)
+        return None if seen is None else Window(*seen)
+
+    explanation = explainer.explain(call, target, wish, prediction=reply.outcome, window=window)
     return shown(explanation, handler, row)
 
 
@@ -113,9 +147,15 @@ def only_call(calls: Sequence[Call]) -> Call:
     """
     if len(calls) == 1:
         return calls[0]
+    if not calls:
+        raise ExplanationError(
+            "the handler did not call self.model for this request: keep the module that answers in "
+            "self.model, and call it in the thread that handle() runs in"
+        )
     raise ExplanationError(
-        f"the handler called its model {len(calls)} times for this request; what one call answers "
-        "can be explained"
+        f"the handler called its model {len(calls)} times for this request, and what one call "
+        "answers can be explained: send each picture or text in a request of its own, with "
+        "explain_batch([first, second, ...])"
     )
 
 

@@ -63,8 +63,8 @@ class Subject:
         task = task_of(call.answer)
         if rows_in(call.answer) != 1:
             raise ExplanationError(
-                f"this request holds {rows_in(call.answer)} inputs: send each in a request to have "
-                "it explained"
+                f"this request holds {rows_in(call.answer)} inputs: send each in a request of its "
+                "own, with explain_batch([first, second, ...])"
             )
         leaves, spec = pytree.tree_flatten((call.args, call.kwargs))
         floats = tuple(

@@ -1,9 +1,12 @@
 """Which class or object an explanation is for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from numpy import bool_
+from numpy.typing import NDArray
 
 from ts_sdk.errors import ExplanationError
 from ts_sdk.explain.tasks import (
@@ -12,15 +15,34 @@ from ts_sdk.explain.tasks import (
     Task,
     against,
     class_scores,
+    classes_of_pixels,
     objects_in,
     score_of_class,
     score_of_object,
+    size_of_pixels,
 )
 
 Names = Mapping[str, str] | None
 """Class number as text → class name; None without names."""
 Wanted = int | str | bytes | None
 """A class's number or name, as text or bytes too; None for the prediction."""
+Inside = Callable[[tuple[int, int]], NDArray[bool_]]
+"""From the width and height of a segmentation to which of its pixels are in a region."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What is explained.
+
+    Attributes:
+        target: The class or object.
+        score: How its score is read from an output.
+        region: Of a segmentation, the pixels ``(H, W)`` over which the score is summed.
+    """
+
+    target: Target
+    score: Score
+    region: torch.Tensor | None = None
 
 
 def target_in(
@@ -30,7 +52,8 @@ def target_in(
     names: Names,
     *,
     is_binary: bool = False,
-) -> tuple[Target, Score]:
+    inside: Inside | None = None,
+) -> Aim:
     """What is to be explained, and how its score is read from an output.
 
     Args:
@@ -39,38 +62,56 @@ def target_in(
         wanted: The class, or the place of an object.
         names: The classes' names.
         is_binary: Whether a single score is that of class 1 against class 0.
+        inside: The region of a segmentation; None for all pixels that are of the class.
 
     Raises:
-        ExplanationError: There is no such class or object, or there are several.
+        ExplanationError: There is no such class, object or region, or there are several.
     """
     wanted = _spoken(wanted)
+    if inside is not None and task is not Task.SEGMENTATION:
+        raise ExplanationError(
+            f"a region is of the classes of pixels, and this is a {task}: give a target alone"
+        )
     if task is Task.DETECTION:
         return _object(output, wanted, names)
     scores = class_scores(output)[0]
     count = scores.shape[0]
     both = is_binary and count == 1
-    if wanted is None:
-        index = int(scores[0] > 0) if both else _predicted(output, scores, task)
-    else:
+    region = None if inside is None else _region(output, inside)
+    if wanted is not None:
         index = _number(wanted, names, 2 if both else count)
-    score = score_of_class(output, 0 if both else index)
+    elif task is Task.SEGMENTATION:
+        index = _most_common(output, region) if both or count > 1 else 0
+    else:
+        index = int(scores[0] > 0) if both else int(scores.argmax())
+    if task is Task.SEGMENTATION and region is None:
+        region = _region_of_class(output, index if both or count > 1 else 1)
+    score = score_of_class(0 if both else index, region)
     score = against(score) if both and index == 0 else score
-    return Target(index, _name(index, names), float(score(output)[0])), score
+    return Aim(Target(index, _name(index, names), float(score(output)[0])), score, region)
 
 
-def _predicted(output: Any, scores: torch.Tensor, task: Task) -> int:  # noqa: ANN401 - as above
-    """The class of the highest score; of a segmentation, that of most pixels but background."""
-    if task is Task.CLASSIFICATION or scores.shape[0] == 1:
-        return int(scores.argmax())
-    from ts_sdk.explain.tasks import _scores_in
+def _region(output: Any, inside: Inside) -> torch.Tensor:  # noqa: ANN401 - as above
+    device = class_scores(output).device
+    return torch.from_numpy(inside(size_of_pixels(output))).to(device)
 
-    counts = torch.bincount(_scores_in(output)[0].argmax(0).flatten(), minlength=len(scores))
+
+def _region_of_class(output: Any, index: int) -> torch.Tensor:  # noqa: ANN401 - as above
+    """The pixels that are of class *index*; all of them where none is."""
+    region = classes_of_pixels(output) == index
+    return region if region.any() else torch.ones_like(region)
+
+
+def _most_common(output: Any, region: torch.Tensor | None) -> int:  # noqa: ANN401 - as above
+    """The class of most pixels in *region*, but background where there is anything else."""
+    classes = classes_of_pixels(output)
+    counts = torch.bincount(classes.flatten() if region is None else classes[region], minlength=1)
     foreground = counts.clone()
     foreground[0] = 0
     return int((foreground if foreground.any() else counts).argmax())
 
 
-def _object(output: Any, wanted: int | str | None, names: Names) -> tuple[Target, Score]:  # noqa: ANN401 - as above
+def _object(output: Any, wanted: int | str | None, names: Names) -> Aim:  # noqa: ANN401 - as above
     found = objects_in(output)
     count = len(found["scores"])
     if not count:
@@ -95,7 +136,7 @@ def _object(output: Any, wanted: int | str | None, names: Names) -> tuple[Target
     target = Target(
         place, _name(label, names), float(found["scores"][place]), tuple(map(float, box))
     )
-    return target, score_of_object(box, label)
+    return Aim(target, score_of_object(box, label))
 
 
 def _spoken(wanted: Wanted) -> int | str | None:

@@ -69,20 +69,28 @@ def class_scores(output: Any) -> torch.Tensor:  # noqa: ANN401 - as above
     return scores.reshape(scores.shape[0], -1)
 
 
-def score_of_class(output: Any, index: int) -> Score:  # noqa: ANN401 - as above
-    """The score of class *index*; of a segmentation, the sum over the pixels that are of it.
+def score_of_class(index: int, region: torch.Tensor | None = None) -> Score:
+    """The score of class *index*; of a segmentation, the sum over the pixels in *region*.
 
     Args:
-        output: What the model gave for the input itself, which says which pixels these are; where
-            there are none, they are all.
         index: The class.
+        region: ``(H, W)``, True in it; None for a classification.
     """
-    scores = _scores_in(output)
-    if scores.ndim != _PIXELS:
+    if region is None:
         return lambda answer: class_scores(answer)[:, index]
-    region = (scores.argmax(1) == index) if scores.shape[1] > 1 else scores[:, 0] > 0
-    region = region if region.any() else torch.ones_like(region)
     return lambda answer: (_scores_in(answer)[:, index].float() * region).sum((1, 2))
+
+
+def classes_of_pixels(output: Any) -> torch.Tensor:  # noqa: ANN401 - as above
+    """The class ``(H, W)`` of each pixel of one segmentation; a single score is that of class 1."""
+    scores = _scores_in(output)[0]
+    return scores.argmax(0) if len(scores) > 1 else (scores[0] > 0).long()
+
+
+def size_of_pixels(output: Any) -> tuple[int, int]:  # noqa: ANN401 - as above
+    """Width and height of a segmentation."""
+    height, width = _scores_in(output).shape[2:]
+    return width, height
 
 
 def against(score: Score) -> Score:

@@ -36,6 +36,17 @@ _INSTRUCTIONS = {
     "AVX512_VNNI": "avx512_vnni",
     "AMX_TILE": "amx_tile",
 }
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    RuntimeError,  # a password is asked for
+    TypeError,
+    ValueError,
+)
 _AGAIN = "compile the model again, here (mar convert --to aoti)"
 
 
@@ -74,12 +85,14 @@ def read_package(path: Path, device: torch.device) -> Package:
         ):
             package = _describe(path, archive)
             _refuse_damage(path, archive, package.model, content)
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, EOFError) as error:
+        _refuse_other_device(
+            path.name, package.metadata.get("AOTI_DEVICE_KEY", device.type), device
+        )
+        problem = _machine_problem(package.metadata, device)
+    except _DAMAGED as error:
         raise ModelFormatError(
             f"{path.name} is a damaged AOTInductor package ({describe(error)}): copy it again"
         ) from error
-    _refuse_other_device(path.name, package.metadata.get("AOTI_DEVICE_KEY", device.type), device)
-    problem = _machine_problem(package.metadata, device)
     if problem is not None:
         raise ModelFormatError(f"{path.name} {problem}: {_AGAIN}")
     return package
@@ -99,7 +112,7 @@ def _describe(path: Path, archive: zipfile.ZipFile) -> Package:
     for name in archive.namelist():
         if f"/{_FOLDER}{model}/" in name:
             if name.endswith("_metadata.json"):
-                metadata |= json.loads(archive.read(name))
+                metadata |= _texts_in(archive.read(name))
             elif name.endswith(".wrapper.cpp"):
                 signature = signature_in(archive.read(name).decode())
             elif name.endswith("weights_config.json") and json.loads(archive.read(name)):
@@ -109,6 +122,13 @@ def _describe(path: Path, archive: zipfile.ZipFile) -> Package:
                 )
     written = metadata.get(INPUTS_KEY)
     return Package(model, metadata, signature if written is None else Signature.from_json(written))
+
+
+def _texts_in(content: bytes) -> dict[str, str]:
+    found = json.loads(content)
+    if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
+        raise ValueError("its notes are no texts by name")
+    return found
 
 
 def _refuse_damage(path: Path, archive: zipfile.ZipFile, model: str, content: mmap.mmap) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 _Forward = Callable[..., Any]
+_Compile = Callable[[_Forward], _Forward]
 
 _SWITCH = (bool, "true or false")
 _WORD = (str, "a word")
@@ -116,19 +117,32 @@ def compile_as_configured(module: Any, config: Mapping[str, Any]) -> None:  # no
     import torch
 
     _check_backend(compilation.arguments.get("backend"))
-    forward = target.forward
-    own = isinstance(forward, MethodType) and forward.__self__ is target
     try:
-        # Not the bound method, which would keep the module alive for as long as the module lives.
-        compiled = torch.compile(type(target).forward if own else forward, **compilation.arguments)
+        compile_it: _Compile = torch.compile(**compilation.arguments)
+        compile_it(_nothing)  # which says what is wrong with the arguments
     except (RuntimeError, TypeError, ValueError) as error:
         raise _wrong(f"pt2: torch.compile refuses it: {str(error).strip()}") from error
-    kept = weakref.ref(target)
-    target.forward = _Lazily(
-        compiled=(lambda *args, **kwargs: compiled(kept(), *args, **kwargs)) if own else compiled,
-        plain=weakref.WeakMethod(forward) if own else (lambda: forward),
-        fallback=compilation.fallback,
-    )
+    target.forward = _Lazily(compile_it, _source_of(target), fallback=compilation.fallback)
+
+
+def _nothing() -> None:
+    """A function to try the arguments of `torch.compile` on."""
+
+
+def _source_of(module: "nn.Module") -> "Callable[[], _Source]":
+    """A function that gives what to compile of *module*, without keeping the module alive."""
+    forward = module.forward
+    if not (isinstance(forward, MethodType) and forward.__self__ is module):
+        return lambda: _Source(forward, ())
+    kept = weakref.ref(module)
+
+    def source() -> _Source:
+        found = kept()
+        assert found is not None, "whoever calls a forward holds its module"  # noqa: S101 - for the type's sake
+        # Setting a precision rewrites the code of a graph, so that its class has a new forward.
+        return _Source(type(found).forward, (found,))
+
+    return source
 
 
 def _compilable(module: Any) -> "nn.Module | None":  # noqa: ANN401 - as above
@@ -159,53 +173,75 @@ def _check_backend(backend: str | None) -> None:
         )
 
 
+@dataclass(frozen=True)
+class _Source:
+    """A function that is compiled, and what it is given before the inputs: the module, or nothing.
+
+    A method is compiled as a function, since its bound form would keep the module alive.
+    """
+
+    function: _Forward
+    before: tuple[Any, ...]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - a model takes and gives anything
+        return self.function(*self.before, *args, **kwargs)
+
+
 class _Lazily:
-    """A forward that is compiled in its first call.
+    """A forward that is compiled in its first call, as it is then.
 
     Args:
-        compiled: What `torch.compile` made.
-        plain: Gives what it was made of.
+        compile_it: `torch.compile` with its arguments.
+        source: Gives what is compiled.
         fallback: Whether that runs where compiling fails.
     """
 
     def __init__(
-        self, compiled: _Forward, plain: Callable[[], _Forward | None], *, fallback: bool
+        self,
+        compile_it: _Compile,
+        source: Callable[[], _Source],
+        *,
+        fallback: bool,
     ) -> None:
-        self._compiled = compiled
-        self._plain = plain
+        self._compile_it = compile_it
+        self._source = source
         self._fallback = fallback
+        self._compiled: _Forward | None = None
         self._failure: str | None = None
-        self._failing = threading.Lock()
+        self._changing = threading.Lock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - a model takes and gives anything
+        source = self._source()
         if self._failure is None:
             from torch._dynamo.exc import TorchDynamoException
 
             try:
-                return self._compiled(*args, **kwargs)
+                return self._compiled_of(source)(*source.before, *args, **kwargs)
             except TorchDynamoException as error:
                 # Where the model fails by itself, that error is the better one.
-                answer = self._run_plain(args, kwargs)
+                answer = source(*args, **kwargs)
                 self._note(error)
                 if not self._fallback:
                     raise self._refusal() from error
                 return answer
         if not self._fallback:
             raise self._refusal()
-        return self._run_plain(args, kwargs)
+        return source(*args, **kwargs)
 
     @property
-    def uncompiled(self) -> _Forward | None:
+    def uncompiled(self) -> _Forward:
         """What it was made of, for whoever wants to see each layer run."""
-        return self._plain()
+        source = self._source()
+        return MethodType(source.function, source.before[0]) if source.before else source.function
 
-    def _run_plain(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
-        plain = self._plain()
-        assert plain is not None, "whoever calls a forward holds its module"  # noqa: S101 - for the type's sake
-        return plain(*args, **kwargs)
+    def _compiled_of(self, source: _Source) -> _Forward:
+        with self._changing:
+            if self._compiled is None:
+                self._compiled = self._compile_it(source.function)
+            return self._compiled
 
     def _note(self, error: Exception) -> None:
-        with self._failing:
+        with self._changing:
             if self._failure is not None:
                 return
             self._failure = _first_sentence(str(error))

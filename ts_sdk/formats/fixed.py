@@ -8,7 +8,8 @@ from torch import nn
 
 from ts_sdk.errors import ModelFormatError, PrecisionError
 
-_CHANGING = "a state dict, safetensors or TorchScript"
+_TRAINABLE = "a state dict, safetensors or TorchScript"
+_CONVERTIBLE = "a state dict, safetensors, TorchScript or an exported program"
 
 
 class FixedModel(nn.Module):
@@ -34,11 +35,11 @@ class FixedModel(nn.Module):
         """Only ``train(False)``, which is what `eval` calls, leaves it as it is."""
         if mode:
             raise ModelFormatError(
-                f"{self.name} is {self.form}, which cannot be trained; {_CHANGING} can"
+                f"{self.name} is {self.form}, which cannot be trained; {_TRAINABLE} can"
             )
         return self
 
-    def refuse_precision(self, precision: str) -> NoReturn:
+    def refuse_precision(self, precision: str) -> NoReturn:  # noqa: ARG002 - it refuses them all
         """Say why it computes in no other number format; `set_precision` asks.
 
         Args:
@@ -49,8 +50,8 @@ class FixedModel(nn.Module):
         """
         raise PrecisionError(
             f"{self.name} is {self.form}, which computes in the number formats that it was made "
-            f"with and not in {precision}: make it in that precision (mar convert --precision), "
-            f"or pack {_CHANGING}, which take any"
+            "with and in no other: make it in the precision that you want (mar convert "
+            f"--precision), or pack {_CONVERTIBLE}, which take any"
         )
 
     def refuse_gradients(self, *given: object) -> None:

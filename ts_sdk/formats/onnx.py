@@ -1,5 +1,6 @@
 """ONNX models, run by onnxruntime on the tensors' own memory."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ import torch
 from torch.utils import _pytree as pytree
 from torch.utils.dlpack import from_dlpack
 
+from ts_sdk.blame import describe
 from ts_sdk.errors import DeviceUnavailableError, LoadError, ModelFormatError
 from ts_sdk.formats.arrangement import in_order
 from ts_sdk.formats.fixed import FixedModel
@@ -144,9 +146,12 @@ class OnnxModel(FixedModel):
         ) and all(each is not None for each in self.signature.inputs)
         notes = session.get_modelmeta().custom_metadata_map
         self._takes, self._gives = (
-            pytree.treespec_loads(notes[key]) if key in notes else None
-            for key in (TAKES_KEY, GIVES_KEY)
+            _structure_in(notes, key, name) for key in (TAKES_KEY, GIVES_KEY)
         )
+        if not self._outputs:
+            raise ModelFormatError(f"{name} is an ONNX model without an output: write it again")
+        if self._gives is not None and self._gives.num_leaves != len(self._outputs):
+            raise _damaged_note(name, GIVES_KEY, f"{len(self._outputs)} outputs do not fit into it")
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - what the session has
         try:
@@ -192,6 +197,23 @@ class OnnxModel(FixedModel):
             torch.cuda.current_stream(self.device).synchronize()
         self.session.run_with_iobinding(binding)
         return [from_dlpack(value) for value in binding.get_outputs()]
+
+
+def _structure_in(notes: Mapping[str, str], key: str, name: str) -> Any:  # noqa: ANN401 - torch's
+    """The nesting that the metadata *key* describes; None where there is none."""
+    if key not in notes:
+        return None
+    try:
+        return pytree.treespec_loads(notes[key])
+    except Exception as error:  # anyone can write anything there
+        raise _damaged_note(name, key, describe(error)) from error
+
+
+def _damaged_note(name: str, key: str, why: str) -> ModelFormatError:
+    return ModelFormatError(
+        f"{name} is an ONNX model whose metadata {key!r} is damaged ({why}): convert it again (mar "
+        "convert --to onnx), or take the metadata out"
+    )
 
 
 def _signature_of(session: Any) -> Signature:  # noqa: ANN401 - onnxruntime has no types

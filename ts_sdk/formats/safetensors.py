@@ -17,6 +17,7 @@ from ts_sdk.errors import ModelFormatError
 
 _LENGTH_BYTES = 8
 _MOST_HEADER_BYTES = 100_000_000  # what the library accepts
+_MOST_TENSOR_BYTES = (1 << 63) - 1  # what torch can count
 _METADATA = "__metadata__"
 _TYPES = {
     "BOOL": torch.bool,
@@ -106,6 +107,8 @@ def _described(
         shape = tuple(entry["shape"])
         if not all(type(number) is int and number >= 0 for number in (*shape, begin, stop)):
             raise ValueError(f"{key} has the shape {list(shape)}")
+        if math.prod(size or 1 for size in shape) * dtype.itemsize > _MOST_TENSOR_BYTES:
+            raise ValueError(f"{key} has a shape beyond all memory")  # one size of which may be 0
         if begin != end or stop - begin != math.prod(shape) * dtype.itemsize:
             raise ValueError(f"the bytes of {key} are not where its shape says")
         end = stop

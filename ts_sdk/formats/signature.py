@@ -154,10 +154,16 @@ def _laid_out(tensor: torch.Tensor, order: tuple[int, ...] | None) -> torch.Tens
 
 
 def _input(read: Mapping[str, Any]) -> TensorInput:
-    shape, order = read["shape"], read["order"]
+    shape, order, dtype = read["shape"], read["order"], getattr(torch, read["dtype"])
+    if not isinstance(dtype, torch.dtype):
+        raise TypeError(f"{read['dtype']} is no type of numbers")
+    if shape is not None and not all(isinstance(size, int | str | None) for size in shape):
+        raise TypeError(f"{shape} is no shape")
+    if order is not None and sorted(order) != [*range(len(order))]:
+        raise TypeError(f"{order} is no order of dimensions")
     return TensorInput(
         str(read["name"]),
-        getattr(torch, read["dtype"]),
+        dtype,
         None if shape is None else tuple(shape),
         None if order is None else tuple(order),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ts_sdk.blame import describe
 from ts_sdk.errors import ModelFormatError, UnsafeWeightsError
 from ts_sdk.formats.pickle_names import unsafe_names
+from ts_sdk.formats.torch_zip import refuse_missing_numbers
 
 if TYPE_CHECKING:
     import torch
@@ -23,11 +24,14 @@ def load(path: Path, device: "torch.device", *, trust_pickle: bool) -> Any:  # n
     """
     import torch
 
+    is_zip = zipfile.is_zipfile(path)
+    if is_zip:
+        refuse_missing_numbers(path)
     try:
         return torch.load(
             path,
             map_location=device,
-            mmap=zipfile.is_zipfile(path),  # the format before torch 1.6 cannot be mapped
+            mmap=is_zip,  # the format before torch 1.6 cannot be mapped
             weights_only=not trust_pickle,
         )
     except (MemoryError, torch.OutOfMemoryError):

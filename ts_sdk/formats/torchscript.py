@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ts_sdk.errors import ModelFormatError
+from ts_sdk.formats.torch_zip import refuse_missing_numbers
 
 if TYPE_CHECKING:
     import torch
@@ -19,16 +20,19 @@ def load(path: Path, device: "torch.device") -> "nn.Module":
     """
     import torch
 
+    refuse_missing_numbers(path)
     try:
         return _load(path, device)
-    except RuntimeError as error:
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a damaged file raises anything; it is raised below
         # torch tells unknown operators and damage apart only by its message. torchvision's
         # operators are what is missing most often, and registering them does no harm.
         try:
             import torchvision  # noqa: F401 - registers its operators
 
             return _load(path, device)
-        except (RuntimeError, ImportError):
+        except Exception:  # noqa: BLE001 - the first error is the one to be told
             raise ModelFormatError(
                 f"{path.name} cannot be loaded as TorchScript by torch {torch.__version__}: "
                 f"{str(error).strip()}"

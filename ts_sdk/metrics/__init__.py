@@ -3,6 +3,7 @@
 `Metrics` is what handlers reach through `context.metrics`, and what `Model.metrics` reads.
 """
 
+from ts_sdk.metrics.background import Background
 from ts_sdk.metrics.caching_metric import CachingMetric
 from ts_sdk.metrics.dimension import Dimension
 from ts_sdk.metrics.errors import (
@@ -24,6 +25,7 @@ from ts_sdk.metrics.system import SystemMetrics, system_metrics
 from ts_sdk.metrics.views import MetricView, Totals
 
 __all__ = [
+    "Background",
     "CachingMetric",
     "Counter",
     "Dimension",

@@ -1,9 +1,15 @@
-"""`metrics.yaml`: metrics that are declared before they are used, in TorchServe's format."""
+"""`metrics.yaml`: metrics that are declared before they are used, in TorchServe's format.
 
+Beyond that, a histogram may have ``buckets``. Other keys are passed over, as by TorchServe, except
+for those that look like a slip of the pen.
+"""
+
+import difflib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from ts_sdk.metrics.buckets import checked_buckets
 from ts_sdk.metrics.errors import (
     MetricError,
     MetricFileError,
@@ -15,6 +21,7 @@ from ts_sdk.metrics.sample import MetricTypes
 
 _SECTION = "model_metrics"
 _KEYS = ("name", "unit", "dimensions")
+_BUCKETS = "buckets"
 
 
 @dataclass(frozen=True)
@@ -26,12 +33,14 @@ class Declaration:
         unit: Its unit as it was written.
         dimensions: Names of its dimensions.
         type: Its type.
+        buckets: Upper bounds of a histogram's buckets; None for those that suit the unit.
     """
 
     name: str
     unit: str
     dimensions: list[str]
     type: MetricTypes
+    buckets: tuple[float, ...] | None = None
 
 
 def read(path: str | os.PathLike[str]) -> object:
@@ -99,7 +108,8 @@ def _of_type(key: object, listed: object) -> Iterator[Declaration | MetricError]
     try:
         metric_type = MetricTypes(key)
     except ValueError:
-        yield MetricKeyError(f"{place} is no type of metric; there are {_types()}")
+        meant = _meant(str(key), [each.value for each in MetricTypes])
+        yield MetricKeyError(f"{place} is no type of metric; there are {_types()}{meant}")
         return
     if not isinstance(listed, list | None):
         yield MetricTypeError(f"{place} must be a list of metrics, not {listed!r}")
@@ -113,14 +123,51 @@ def _declaration(place: str, entry: object, metric_type: MetricTypes) -> Declara
         return MetricTypeError(f"{place} must have the keys {', '.join(_KEYS)}, not {entry!r}")
     missing = [key for key in _KEYS if key not in entry]
     if missing:
-        return MetricKeyError(f"{place} has no {' and no '.join(missing)}")
+        others = [str(key) for key in entry if key not in _KEYS]
+        meant = "".join(_meant(key, missing, of=f"{place}.{key}") for key in others)
+        return MetricKeyError(f"{place} has no {' and no '.join(missing)}{meant}")
     for key in ("name", "unit"):
         if not isinstance(entry[key], str):
             return MetricTypeError(f"{place}.{key} must be text, not {entry[key]!r}")
     dimensions = entry["dimensions"] or []
     if not isinstance(dimensions, list) or not all(isinstance(each, str) for each in dimensions):
         return MetricTypeError(f"{place}.dimensions must be a list of names, not {dimensions!r}")
-    return Declaration(entry["name"], entry["unit"], dimensions, metric_type)
+    try:
+        buckets = _buckets(place, entry, metric_type)
+    except MetricError as error:
+        return error
+    return Declaration(entry["name"], entry["unit"], dimensions, metric_type, buckets)
+
+
+def _buckets(
+    place: str, entry: Mapping[object, object], metric_type: MetricTypes
+) -> tuple[float, ...] | None:
+    """What *entry* says of a histogram's buckets.
+
+    Raises:
+        MetricKeyError: It is no histogram, or the key is misspelled.
+        MetricTypeError: They are no list of numbers.
+        MetricValueError: They do not rise.
+    """
+    if _BUCKETS not in entry:
+        for key in entry:
+            meant = _meant(str(key), [_BUCKETS]) if key not in _KEYS else ""
+            if meant:
+                raise MetricKeyError(f"{place}.{key} is not known{meant}")
+        return None
+    if metric_type is not MetricTypes.HISTOGRAM:
+        raise MetricKeyError(f"{place} is a {metric_type.value}: a histogram alone has {_BUCKETS}")
+    given = entry[_BUCKETS]
+    numbers = isinstance(given, list) and all(type(each) in {int, float} for each in given)
+    if not isinstance(given, list) or not numbers:
+        raise MetricTypeError(f"{place}.{_BUCKETS} must be a list of numbers, not {given!r}")
+    return checked_buckets(str(entry["name"]), given)
+
+
+def _meant(given: str, known: Iterable[str], of: str = "") -> str:
+    """What to ask where *given* is close to a word that is *known*; else nothing."""
+    near = difflib.get_close_matches(given.lower(), known, n=1, cutoff=0.7)
+    return f"; did you mean {near[0]!r}{of and f' by {of}'}?" if near else ""
 
 
 def _types() -> str:

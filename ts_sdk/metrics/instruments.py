@@ -24,7 +24,17 @@ class Instrument:
         series: What is recorded with them.
     """
 
-    __slots__ = ("_dimensions", "_metric", "_metrics", "_named", "_recorded", "_series", "name")
+    __slots__ = (
+        "_buckets",
+        "_dimensions",
+        "_metric",
+        "_metrics",
+        "_named",
+        "_recorded",
+        "_series",
+        "_unit",
+        "name",
+    )
 
     type: ClassVar[MetricTypes]
     _least: ClassVar[float] = -math.inf
@@ -40,6 +50,8 @@ class Instrument:
         self._metrics = metrics
         self._metric = metric
         self._recorded = metric.recorded
+        self._unit = metric.unit
+        self._buckets = metric.recorded.bounds or None
         self._dimensions = dimensions
         self._series = series
         self._named = metrics.cache[self.type]
@@ -55,7 +67,7 @@ class Instrument:
         if (kind is not int and kind is not float) or not self._least <= value < math.inf:  # type: ignore[operator]
             return False
         ids = self._metrics.ids_of_batch()
-        if ids is None or not self.is_current:
+        if ids is None or self._named[self.name] is not self._metric:
             return False
         self._take(value, ids, idx)  # type: ignore[arg-type]
         return True
@@ -67,25 +79,30 @@ class Instrument:
         ids = self._metrics.ids_of_batch()
         if idx is not None:
             self._check_index(ids, idx)
-        self._take(value, ids, idx)
+        if self._named[self.name] is self._metric:
+            self._take(value, ids, idx)
+        else:
+            self._metrics.record(self._sample(value, ids, idx, time.time()))
 
     def _take(self, value: float, ids: object, idx: int | None) -> None:
+        """Record *value*, the metric being the one of this name."""
+        now = time.time()
+        self._recorded.count(self._series, value, (value, self._dimensions, ids, idx, now))
         # No sample where nobody wants one: a counter is called in handlers' loops.
-        if self._metrics.is_heard(self.type) or self._named[self.name] is not self._metric:
-            self._metrics.record(self._sample(value, ids, idx))
-        else:
-            self._recorded.count(self._series, value, self._dimensions, ids, idx)
+        delivery = self._metrics.delivery
+        if delivery.wants(self.type):
+            delivery.hand_on(self._sample(value, ids, idx, now))
 
-    def _sample(self, value: float, ids: object, idx: int | None) -> Sample:
+    def _sample(self, value: float, ids: object, idx: int | None, timestamp: float) -> Sample:
         return Sample(
             self.name,
             value,
-            self._metric.unit,
+            self._unit,
             self.type,
             self._dimensions,
             request_id_of(ids, idx) or "",
-            time.time(),
-            self._recorded.bounds or None,
+            timestamp,
+            self._buckets,
         )
 
     def _checked(self, value: object) -> float:

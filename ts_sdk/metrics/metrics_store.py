@@ -24,14 +24,9 @@ class MetricsStore(Metrics):
         super().__init__(model_name)
         self.request_ids = request_ids
         self._stored: dict[tuple[object, ...], Metric] = {}
+        self.add_sink(self._list)
 
-    def is_heard(self, metric_type: MetricTypes) -> bool:  # noqa: ARG002 - of every type
-        """Yes: the store lists every sample."""
-        return True
-
-    def record(self, sample: Sample) -> None:
-        """Take a sample, and list it."""
-        super().record(sample)
+    def _list(self, sample: Sample) -> None:
         key = (sample.name, sample.unit, sample.request_id, sample.dimensions)
         with self._lock:
             metric = self._stored.get(key)

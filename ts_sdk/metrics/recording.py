@@ -6,7 +6,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ts_sdk.metrics.background import Background
 from ts_sdk.metrics.caching_metric import CachingMetric
+from ts_sdk.metrics.delivery import Delivery
 from ts_sdk.metrics.errors import MetricKeyError, MetricTypeError
 from ts_sdk.metrics.sample import MetricTypes, Sample
 from ts_sdk.metrics.sinks import LogLines, Sink, as_sink
@@ -34,6 +36,7 @@ class Recording(Mapping[str, MetricView]):
 
     Attributes:
         cache: Type → name → metric.
+        delivery: How samples get to the sinks.
         sources: What counts beside it; see `add_source`.
     """
 
@@ -43,12 +46,8 @@ class Recording(Mapping[str, MetricView]):
         self.cache: dict[MetricTypes, dict[str, CachingMetric]] = {}
         self._first_types: dict[str, MetricTypes] = {}
         self._lock = threading.Lock()
-        self._sinks: tuple[Sink, ...] = (
-            (LogLines(),) if sinks is None else tuple(map(as_sink, sinks))
-        )
-        self._listened = _listened(self._sinks)
+        self.delivery = Delivery((LogLines(),) if sinks is None else map(as_sink, sinks))
         self.sources: tuple[Source, ...] = ()
-        self._failed_sinks: set[int] = set()
         self._watchers: tuple[Callable[[CachingMetric], None], ...] = ()
         for name in _ALWAYS_DECLARED:
             self.add_metric_to_cache(name, "ms", ["ModelName", "Level"], MetricTypes.GAUGE)
@@ -70,7 +69,7 @@ class Recording(Mapping[str, MetricView]):
             dimension_names: Names of its dimensions, in the order in which they are shown.
             metric_type: Its type.
             buckets: Upper bounds of a histogram's buckets; None takes those that it has, or those
-                of its unit.
+                of its unit. Other ones than it has start it again from nothing.
 
         Returns:
             The metric.
@@ -82,30 +81,22 @@ class Recording(Mapping[str, MetricView]):
         with self._lock:
             named = self.cache.setdefault(metric_type, {})
             before = named.get(metric_name)
-            same_unit = before is not None and before.unit == spelled(unit)
-            recorded = before.recorded if before is not None and same_unit else None
-            if buckets is not None and (recorded is None or recorded.bounds != buckets):
-                recorded = Recorded(buckets)
+            recorded = _still_good(before, spelled(unit), buckets)
             metric = named[metric_name] = CachingMetric(
                 metric_name,
                 unit,
                 dimension_names,
                 metric_type,
                 record=self.record,
-                recorded=recorded,
+                recorded=recorded or (buckets and Recorded(buckets)) or None,
                 wants_samples=self._wants_samples,
             )
             self._first_types.setdefault(metric_name, metric_type)
             watchers = self._watchers
         for watch in watchers if recorded is None else ():
             watch(metric)
-        if before is not None and not same_unit:
-            _logger.warning(
-                "metric %s was in %s and is in %s now: it starts again from nothing",
-                metric_name,
-                before.unit,
-                metric.unit,
-            )
+        if before is not None and recorded is None:
+            _warn_of_change(before, metric)
         return metric
 
     def get_metric(
@@ -152,12 +143,24 @@ class Recording(Mapping[str, MetricView]):
         """
         taking = as_sink(sink)
         with self._lock:
-            self._sinks = (*self._sinks, taking)
-            self._listened = _listened(self._sinks)
+            self.delivery = Delivery((*self.delivery.sinks, taking))
 
-    def is_heard(self, metric_type: MetricTypes) -> bool:
-        """Whether a sink wants samples of this type: log lines do not while nobody reads them."""
-        return metric_type in self._listened or (bool(self._sinks) and LogLines.is_read())
+    @property
+    def sinks(self) -> tuple[Sink, ...]:
+        """What takes each sample; assign others to replace them from now on."""
+        return self.delivery.sinks
+
+    @sinks.setter
+    def sinks(self, sinks: "Iterable[Sink | Callable[[Sample], object]]") -> None:
+        delivery = Delivery(map(as_sink, sinks))
+        with self._lock:
+            self.delivery = delivery
+
+    def flush(self) -> None:
+        """Wait until sinks that work in the background have taken all that was recorded."""
+        for sink in self.sinks:
+            if isinstance(sink, Background):
+                sink.flush()
 
     def watch(self, watcher: Callable[[CachingMetric], None]) -> None:
         """Call *watcher* with each metric, also with those that are declared from now on."""
@@ -195,11 +198,7 @@ class Recording(Mapping[str, MetricView]):
             )
         sample = metric.fitted(sample)
         metric.recorded.add(sample)
-        for sink in self._sinks:
-            try:
-                sink.emit(sample)
-            except Exception as error:  # noqa: BLE001 - its trouble must not cost a request its answer
-                self._tell_of_failure(sink, error)
+        self.delivery.hand_on(sample)
 
     def __getitem__(self, name: str) -> MetricView:
         if name in self._first_types:
@@ -214,7 +213,7 @@ class Recording(Mapping[str, MetricView]):
 
     def _wants_samples(self, metric: CachingMetric) -> bool:
         return (
-            self.is_heard(metric.metric_type)
+            self.delivery.wants(metric.metric_type)
             or self.cache[metric.metric_type][metric.metric_name] is not metric
         )
 
@@ -229,22 +228,32 @@ class Recording(Mapping[str, MetricView]):
 
     def _declare(self, declarations: "Iterable[Declaration]") -> None:
         for each in declarations:
-            self.add_metric_to_cache(each.name, each.unit, each.dimensions, each.type)
-
-    def _tell_of_failure(self, sink: Sink, error: Exception) -> None:
-        if id(sink) not in self._failed_sinks:
-            self._failed_sinks.add(id(sink))
-            _logger.error(
-                "the metrics sink %r failed; later failures are not told", sink, exc_info=error
+            self.add_metric_to_cache(
+                each.name, each.unit, each.dimensions, each.type, buckets=each.buckets
             )
 
 
-def _listened(sinks: tuple[Sink, ...]) -> frozenset[MetricTypes]:
-    """The types of which a sink, other than log lines, wants samples."""
-    wanted = [
-        getattr(sink, "sample_types", MetricTypes) for sink in sinks if type(sink) is not LogLines
-    ]
-    return frozenset().union(*wanted)
+def _still_good(
+    before: CachingMetric | None, unit: str, buckets: tuple[float, ...] | None
+) -> Recorded | None:
+    """What *before* has recorded, if it can go on in this unit and these buckets."""
+    if before is None or before.unit != unit:
+        return None
+    return before.recorded if buckets in (None, before.recorded.bounds) else None
+
+
+def _warn_of_change(before: CachingMetric, metric: CachingMetric) -> None:
+    old, new = before.unit, metric.unit
+    if old == new:
+        if before.recorded.is_empty:
+            return
+        old, new = (f"the buckets {each.recorded.bounds}" for each in (before, metric))
+    _logger.warning(
+        "metric %s was in %s and is in %s now: it starts again from nothing",
+        metric.metric_name,
+        old,
+        new,
+    )
 
 
 def _check_declaration(

@@ -3,18 +3,24 @@
 import logging
 import socket
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Protocol, cast
 
 from ts_sdk.metrics.errors import MetricTypeError
-from ts_sdk.metrics.sample import Sample
+from ts_sdk.metrics.sample import Dimensions, MetricTypes, Sample
 
 _logger = logging.getLogger("ts_sdk.metrics")
 
 
 class Sink(Protocol):
-    """Takes samples one by one, from any thread."""
+    """Takes samples one by one, from any thread.
 
-    def emit(self, sample: Sample) -> None:
+    It may have an attribute ``sample_types``, the set of `MetricTypes` that it wants samples of,
+    and a method ``is_read()``, which says whether it wants any now. Where no sink wants them, none
+    are made.
+    """
+
+    def emit(self, sample: Sample, /) -> object:
         """Take *sample*; what this raises is logged, and the sample's other sinks still get it."""
 
 
@@ -40,14 +46,10 @@ class Calls:
     """
 
     def __init__(self, function: Callable[[Sample], object]) -> None:
-        self._function = function
-
-    def emit(self, sample: Sample) -> None:
-        """Call the function."""
-        self._function(sample)
+        self.emit = function
 
     def __repr__(self) -> str:
-        return repr(self._function)
+        return repr(self.emit)
 
 
 def as_sink(given: Sink | Callable[[Sample], object]) -> Sink:
@@ -67,9 +69,19 @@ def as_sink(given: Sink | Callable[[Sample], object]) -> Sink:
 
 def log_line(sample: Sample) -> str:
     """*sample* as the line that TorchServe 0.12's worker writes and its server reads."""
-    dimensions = ",".join(f"{name}:{value}" for name, value in sample.dimensions)
-    line = (
-        f"[METRICS]{sample.name}.{sample.unit}:{sample.value}|#{dimensions}"
-        f"|#type:{sample.type.name}|#hostname:{socket.gethostname()},{int(sample.timestamp)}"
-    )
+    head = _head(sample.name, sample.unit)
+    tail = _tail(sample.dimensions, sample.type)
+    line = f"{head}{sample.value}{tail}{int(sample.timestamp)}"
     return f"{line},{sample.request_id}" if sample.request_id else line
+
+
+@lru_cache(maxsize=1024)
+def _head(name: str, unit: str) -> str:
+    return f"[METRICS]{name}.{unit}:"
+
+
+@lru_cache(maxsize=1024)
+def _tail(dimensions: Dimensions, metric_type: MetricTypes) -> str:
+    """What stands between the value and the time."""
+    shown = ",".join(f"{name}:{value}" for name, value in dimensions)
+    return f"|#{shown}|#type:{metric_type.name}|#hostname:{socket.gethostname()},"

@@ -12,7 +12,7 @@ from itertools import accumulate
 from ts_sdk.metrics.request_ids import request_id_of
 from ts_sdk.metrics.sample import Dimensions, MetricTypes, Sample
 
-_Unread = tuple[float, Dimensions, object, int | None, float]
+Unread = tuple[float, Dimensions, object, int | None, float]
 """A sample before somebody reads it: value, dimensions, ids, position in the batch, time."""
 
 RECENT_SAMPLES = 256
@@ -89,7 +89,7 @@ class Recorded:
         self.bounds = tuple(bounds)
         self._lock = threading.Lock()
         self._series: dict[Dimensions, Series] = {}
-        self._recent: deque[Sample | _Unread] = deque(maxlen=RECENT_SAMPLES)
+        self._recent: deque[Sample | Unread] = deque(maxlen=RECENT_SAMPLES)
 
     @property
     def is_empty(self) -> bool:
@@ -109,19 +109,14 @@ class Recorded:
             self._recent.append(unread)
             self._grown(dimensions).add(value)
 
-    def count(
-        self, series: "Series", value: float, dimensions: Dimensions, ids: object, idx: int | None
-    ) -> None:
+    def count(self, series: "Series", value: float, unread: Unread) -> None:
         """Count *value* in, of which a `Sample` is made when somebody reads it.
 
         Args:
-            series: The series of *dimensions*.
+            series: The series of its dimensions.
             value: A number.
-            dimensions: The sample's.
-            ids: The ids of the batch that it is about.
-            idx: Position in it.
+            unread: The same, and what else the sample is made of.
         """
-        unread = (value, dimensions, ids, idx, time.time())
         with self._lock:
             self._recent.append(unread)
             series.count += 1
@@ -170,7 +165,7 @@ class Recorded:
             ),
         )
 
-    def _read(self, unread: _Unread, name: str, unit: str, metric_type: MetricTypes) -> Sample:
+    def _read(self, unread: Unread, name: str, unit: str, metric_type: MetricTypes) -> Sample:
         value, dimensions, ids, idx, timestamp = unread
         request_id = request_id_of(ids, idx) or ""
         bounds = self.bounds or None

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 Given = tuple[tuple[Any, ...], dict[str, Any]]
 
+_UNCOMPILED = object()
+"""Stands for a compiled forward in a copy, until that is made whole."""
+
 _one_at_a_time = threading.Lock()  # a search puts hooks into the model and may copy it
 
 
@@ -182,12 +185,28 @@ def _float32_copy(module: "nn.Module") -> "nn.Module":
         for weight in module.parameters()
         if is_castable(weight)
     }
+    memo |= dict.fromkeys(map(id, _compiled_forwards(module)), _UNCOMPILED)
     twin = copy.deepcopy(module, memo)
     twin.float()  # what TorchScript inside of it holds
     for place in ("forward", INNER_FORWARD):
         vars(twin).pop(place, None)
+    for part in twin.modules():
+        if vars(part).get("forward") is _UNCOMPILED:
+            del part.forward
     forget_kept(core_of(twin))
     return twin
+
+
+def _compiled_forwards(module: "nn.Module") -> list[Forward]:
+    """The compiled forwards in *module* in whose place the parts' own methods can stand."""
+    put_in = [(part, vars(part).get("forward")) for part in module.modules()]
+    return [
+        forward
+        for part, forward in put_in
+        if forward is not None
+        and uncompiled(forward) is not forward
+        and _is_own_method(part, uncompiled(forward))
+    ]
 
 
 def _device_type(module: "nn.Module") -> str:

@@ -34,6 +34,8 @@ class Kind(IntEnum):
     BATCH = 3
     PIECE = 4
     REPLIES = 5
+    EXPLAIN = 6
+    PROGRESS = 7
 
 
 class ChannelClosedError(Exception):

@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ts_sdk.runtime.channel import Channel, ChannelClosedError, Kind
-from ts_sdk.runtime.endings import STACK, Died, ending, last_line, place_in
+from ts_sdk.runtime.endings import Died, ending, last_line, of_handler, place_in
+from ts_sdk.runtime.explanations import read_explained
 from ts_sdk.runtime.failures import put_together
 from ts_sdk.runtime.line import Line, open_line
 from ts_sdk.runtime.messages import Notes, Ready, Start, reply_in
@@ -20,11 +21,15 @@ from ts_sdk.runtime.pickling import Packed, pack
 from ts_sdk.runtime.worker import WHERE_SIGNAL
 
 if TYPE_CHECKING:
+    from ts_sdk.errors import SdkError
+    from ts_sdk.explain.requests import Explained
     from ts_sdk.outcomes import Reply
     from ts_sdk.runtime.runner import Emit
 
 Keep = Callable[[Notes], None]
 """Takes what a worker has measured."""
+
+_T = TypeVar("_T")
 
 _CLOSING_S = 5.0
 _DYING_S = 2.0
@@ -123,11 +128,35 @@ class Child:
         Raises:
             Died: The process ended, or took longer than it may.
         """
+        parts = [pack(emit is not None), *batch]
+        return self._talk(Kind.BATCH, parts, lambda channel: self._replies(channel, emit))
+
+    def explain(
+        self, asked: Sequence[Packed], on_progress: Callable[[int], None]
+    ) -> "list[Explained] | SdkError":
+        """The explanations that were asked for, or why there are none.
+
+        Args:
+            asked: How, and the packed requests; see `ts_sdk.runtime.explanations`.
+            on_progress: Is told how many more rows the model has answered.
+
+        Raises:
+            Died: The process ended, or the model took longer for a row than it may for a batch.
+        """
+        limit_s = self._told.response_timeout_s
+        return self._talk(
+            Kind.EXPLAIN,
+            asked,
+            lambda channel: read_explained(channel, limit_s, self._keep, on_progress),
+        )
+
+    def _talk(self, kind: Kind, parts: Sequence[Packed], read: Callable[[Channel], _T]) -> _T:
+        """What is *read* of the answer to a message."""
         position = self._output.position
         try:
             with self._line.channel() as channel:
-                channel.send(Kind.BATCH, [pack(emit is not None), *batch])
-                return self._replies(channel, emit)
+                channel.send(kind, parts)
+                return read(channel)
         except ChannelClosedError as error:
             raise self._death(position, unread=error.unread) from error
         except TimeoutError as error:
@@ -190,7 +219,7 @@ class Child:
         has_exited = _wait_for_exit(self._process, _DYING_S)
         self.kill()
         if self._overdue is not None:
-            return Died(f"{self._overdue} with another batch", "")
+            return Died(f"{self._overdue} with another batch")
         code = self._process.returncode
         by_kill = has_exited and code == -signal.SIGKILL
         how = ending(code) if has_exited else "closed its connection"
@@ -201,40 +230,42 @@ class Child:
         self._overdue = f"took longer than {limit_s:g} s, and was killed"
         if WHERE_SIGNAL is not None:
             self._process.send_signal(WHERE_SIGNAL)
-            self._output.wait_for(STACK, _TELLING_S)
+            self._output.wait_for_report(_TELLING_S)
         self.kill()
         return self._told_of(self._overdue, position)
 
     def _told_of(
         self, how: str, position: int, *, by_kill: bool = False, unread: bool = False
     ) -> Died:
-        output = self._output.since(position)
-        place = place_in(output, self._told.folder)
-        where = place or last_line(output)
-        return Died(how + where, output, by_kill=by_kill, unread=unread)
+        output, report = self._output.since(position), of_handler(self._output.report)
+        where = place_in(report, self._told.folder) or last_line(output)
+        return Died(how + where, output, report, by_kill=by_kill, unread=unread)
 
 
 def _spawn(launch: Launch) -> "tuple[Line, subprocess.Popen[bytes], Output]":
     """The line to a new process, the process, and what it prints."""
     reading, writing = os.pipe()
+    reading_reports, writing_reports = os.pipe()
     try:
         with open_line() as (line, fds):
             process = subprocess.Popen(  # noqa: S603 - this interpreter, or one made for the archive
-                launch.command(fds),
+                launch.command((*fds, writing_reports)),
                 stdin=subprocess.DEVNULL,
                 stdout=writing,
                 stderr=writing,
                 cwd=launch.start.folder,
                 env=launch.environment,
-                pass_fds=fds,
+                pass_fds=(*fds, writing_reports),
                 start_new_session=True,
             )
     except BaseException:
         os.close(reading)
+        os.close(reading_reports)
         raise
     finally:
         os.close(writing)
-    return line, process, Output(reading)
+        os.close(writing_reports)
+    return line, process, Output(reading, reading_reports)
 
 
 def _has_exited(process: "subprocess.Popen[bytes]") -> bool:

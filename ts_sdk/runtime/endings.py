@@ -8,6 +8,7 @@ from pathlib import Path
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>\S+)')
 STACK = "Current thread"
 """What `faulthandler` writes above the stack of the thread that a signal found running."""
+_OUR_THREAD = os.path.join("ts_sdk", "runtime", "watch.py")  # noqa: PTH118 - a part of a path's text
 
 
 class Died(Exception):  # noqa: N818 - an event, which becomes an error elsewhere
@@ -16,16 +17,24 @@ class Died(Exception):  # noqa: N818 - an event, which becomes an error elsewher
     Attributes:
         how: What happened, such as ``"was killed by SIGSEGV"``.
         output: What it printed last.
+        report: Where its threads were, as `faulthandler` tells; empty if it did not.
         by_kill: Whether SIGKILL from elsewhere ended it, as when memory runs out.
         unread: Whether it is known not to have read the batch.
     """
 
     def __init__(
-        self, how: str, output: str, *, by_kill: bool = False, unread: bool = False
+        self,
+        how: str,
+        output: str = "",
+        report: str = "",
+        *,
+        by_kill: bool = False,
+        unread: bool = False,
     ) -> None:
         super().__init__(how)
         self.how = how
         self.output = output
+        self.report = report
         self.by_kill = by_kill
         self.unread = unread
 
@@ -42,15 +51,25 @@ def ending(code: int) -> str:
     return f"was killed by {name}{out_of_memory}"
 
 
-def place_in(output: str, folder: Path) -> str:
-    """Where in *folder* the thread was that *output* ends with the stack of; empty if nowhere.
+def of_handler(report: str) -> str:
+    """*report* of `faulthandler` without our own thread, and without the list of modules."""
+    paragraphs = report.split("\n\n")
+    return "\n\n".join(
+        each
+        for each in paragraphs
+        if _OUR_THREAD not in each and not each.startswith("Extension modules:")
+    )
+
+
+def place_in(report: str, folder: Path) -> str:
+    """Where in *folder* the thread was that *report* ends with the stack of; empty if nowhere.
 
     Args:
-        output: What a process printed; `faulthandler` has written the stacks.
+        report: The stacks of a process's threads, as `faulthandler` writes them.
         folder: The archive's folder.
     """
     begin = f"{folder}{os.sep}"
-    stacks = output.rpartition(STACK)
+    stacks = report.rpartition(STACK)
     for frame in _FRAME.finditer(stacks[2]):
         if frame["file"].startswith(begin):
             file = frame["file"].removeprefix(begin)

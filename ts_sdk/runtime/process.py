@@ -19,6 +19,7 @@ from ts_sdk.model_facts import ModelFacts
 from ts_sdk.outcomes import Reply, copy_of
 from ts_sdk.precision import Precision
 from ts_sdk.runtime.child import Launch
+from ts_sdk.runtime.explanations import pack_wish
 from ts_sdk.runtime.messages import HeldFolder, Notes, OpenedArchive, Start, pack_request
 from ts_sdk.runtime.pickling import Packed
 from ts_sdk.runtime.supervisor import Supervisor
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from archiver import Archive
+    from ts_sdk.explain.asking import ExplainOptions
+    from ts_sdk.explain.requests import Explained, Question
     from ts_sdk.runtime.messages import Ready
     from ts_sdk.runtime.runner import Asked, Emit
     from ts_sdk.starting import LoadOptions
@@ -36,13 +39,21 @@ _TIMEOUT_S = 120
 """TorchServe's, for an answer as for a start."""
 
 
-def start_in_process(archive: "Archive", options: "LoadOptions", times: "PhaseTimes") -> Model:
+def start_in_process(
+    archive: "Archive",
+    options: "LoadOptions",
+    times: "PhaseTimes",
+    resources: ExitStack,
+    metrics: Metrics | None = None,
+) -> Model:
     """Start *archive*'s handler in a process of its own.
 
     Args:
         archive: The opened archive.
         options: The caller's wishes.
         times: Takes the time of each phase, also of those in the process.
+        resources: Takes what has to be let go of again; the model's, when it is returned.
+        metrics: Where the handler's metrics go; None makes a registry of its own.
 
     Raises:
         LoadError: The process cannot be started, or its environment cannot be made.
@@ -53,27 +64,26 @@ def start_in_process(archive: "Archive", options: "LoadOptions", times: "PhaseTi
             f"isolation={options.isolation!r} needs Linux or macOS; use isolation='archive'",
             phase="start process",
         )
-    with ExitStack() as resources:
-        opened = _open(archive, options, times, resources)
-        metrics = Metrics(archive.manifest.model.model_name)
+    opened = _open(archive, options, times, resources)
+    registry = Metrics(archive.manifest.model.model_name) if metrics is None else metrics
 
-        def keep(notes: Notes) -> None:
-            for sample in notes.samples:
-                metrics.record(sample)
-            for phase, elapsed_ms in notes.phases:
-                times.add(phase, elapsed_ms)
+    def keep(notes: Notes) -> None:
+        for sample in notes.samples:
+            registry.record(sample)
+        for phase, elapsed_ms in notes.phases:
+            times.add(phase, elapsed_ms)
 
-        launch = _launch(opened, options)
-        if options.isolation == "venv":
-            with times.measure("make environment"):
-                launch = _with_requirements(launch, opened, options)
-        supervisor = Supervisor(archive.manifest.model.model_name, launch, keep)
-        with times.measure("start process"):
-            ready = supervisor.start()
-        resources.callback(supervisor.close)
-        facts = _facts(opened, ready)
-        context = _context(opened, facts, metrics, ready)
-        return Model(facts, ProcessRunner(supervisor, context, resources.pop_all()), times)
+    launch = _launch(opened, options)
+    if options.isolation == "venv":
+        with times.measure("make environment"):
+            launch = _with_requirements(launch, opened, options, resources)
+    supervisor = Supervisor(archive.manifest.model.model_name, launch, keep)
+    with times.measure("start process"):
+        ready = supervisor.start()
+    resources.callback(supervisor.close)
+    facts = _facts(opened, ready)
+    context = _context(opened, facts, registry, ready)
+    return Model(facts, ProcessRunner(supervisor, context, resources.pop_all()), times)
 
 
 class ProcessRunner:
@@ -118,10 +128,42 @@ class ProcessRunner:
                 replies[index] = Reply.of_error(one)
         return [replies[index] for index in range(len(asked))]
 
+    def explain(
+        self, questions: "Sequence[Question | RequestError]", options: "ExplainOptions"
+    ) -> "list[Explained]":
+        """An explanation, or why there is none, for each question; made in the process.
+
+        Raises:
+            ExplanationError: None of them can be explained in this way.
+            HandlerContractError: The handler keeps no torch module in ``self.model``.
+            ModelClosedError: The runner was closed.
+        """
+        packed = [
+            each if isinstance(each, RequestError) else pack_request(("", each.request))
+            for each in questions
+        ]
+        good = [index for index, one in enumerate(packed) if isinstance(one, Packed)]
+        wish = pack_wish(options, [cast("Question", questions[index]) for index in good])
+        sent = [one for one in packed if isinstance(one, Packed)]
+        with self._supervisor.turn:
+            try:
+                found = self._supervisor.explain(
+                    [wish, *sent], len(sent), options.get("on_progress", _ignored)
+                )
+            except WorkerError as error:
+                found = [copy_of(error) for _ in good]
+        explained = dict(zip(good, found, strict=True))
+        # What is there already is an error.
+        return [explained.get(index, cast("RequestError", one)) for index, one in enumerate(packed)]
+
     def close(self) -> None:
         """End the process, and let go of its files; calling it twice does nothing."""
         with self._supervisor.turn:
             self._close()
+
+    def cut_off(self) -> None:
+        """End the process at once; a batch that it has fails."""
+        self._supervisor.close()
 
     def _ask(self, batch: list[Packed], emit: "Emit | None") -> list[Reply]:
         with self._supervisor.turn:
@@ -132,6 +174,10 @@ class ProcessRunner:
                 return self._supervisor.ask(batch, emit)
             except WorkerError as error:
                 return [Reply.of_error(copy_of(error)) for _ in batch]
+
+
+def _ignored(_: int) -> None:
+    """Where nobody wants to know of progress."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +207,8 @@ def _launch(opened: _Opened, options: "LoadOptions") -> Launch:
     """How the archive's process is started; what it may see of the program is settled here."""
     archive = opened.archive
     environment = dict(os.environ)
+    if options.threads is not None:
+        environment["OMP_NUM_THREADS"] = str(options.threads)
     given = environment.pop("PYTHONPATH", "")  # part of `sys.path`, which is handed over whole
     form: Literal["folder", "extracted"] = "folder" if archive.form == "folder" else "extracted"
     known = OpenedArchive(archive.path.absolute(), form, archive.manifest, archive.has_manifest)
@@ -170,20 +218,25 @@ def _launch(opened: _Opened, options: "LoadOptions") -> Launch:
         options=replace(options, cache=cast("ExtractionCache", HeldFolder(opened.folder))),
         python_path=os.pathsep.join(filter(None, (given, str(opened.folder)))),
         log_level=logging.getLogger().getEffectiveLevel(),
-        startup_timeout_s=_limit(options.startup_timeout_s, opened.config.startup_timeout_s),
-        response_timeout_s=_limit(options.response_timeout_s, opened.config.response_timeout_s),
+        startup_timeout_s=limit_of(options.startup_timeout_s, opened.config.startup_timeout_s),
+        response_timeout_s=limit_of(options.response_timeout_s, opened.config.response_timeout_s),
     )
     path = tuple(str(Path(entry).absolute()) for entry in sys.path if isinstance(entry, str))
     return Launch(sys.executable, path, keeps_own_path=False, environment=environment, start=start)
 
 
-def _with_requirements(launch: Launch, opened: _Opened, options: "LoadOptions") -> Launch:
+def _with_requirements(
+    launch: Launch, opened: _Opened, options: "LoadOptions", resources: ExitStack
+) -> Launch:
     """*launch* in an environment that has what the archive's requirements file asks for."""
     from ts_sdk.runtime.venv import python_with
 
-    named = opened.archive.manifest.model.requirements_file
+    model = opened.archive.manifest.model
+    if not model.requirements_file:
+        return launch
+    requirements = opened.folder / model.requirements_file
     root = (options.cache or ExtractionCache()).root
-    python = python_with(opened.folder / named, root) if named else None
+    python = python_with(requirements, root, model.model_name, resources)
     if python is None:
         return launch
     folder = python.parent.parent
@@ -195,7 +248,7 @@ def _with_requirements(launch: Launch, opened: _Opened, options: "LoadOptions") 
     return replace(launch, python=str(python), keeps_own_path=True, environment=environment)
 
 
-def _limit(asked_s: float | None, configured_s: float | None) -> float | None:
+def limit_of(asked_s: float | None, configured_s: float | None) -> float | None:
     """A timeout in seconds; 0 stands for none.
 
     Raises:

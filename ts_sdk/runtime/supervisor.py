@@ -7,7 +7,7 @@ import time
 import weakref
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ts_sdk.errors import HandlerLoadError, ModelClosedError, SdkError, WorkerError
 from ts_sdk.runtime.child import Child, Keep, Launch
@@ -15,12 +15,15 @@ from ts_sdk.runtime.endings import Died
 from ts_sdk.runtime.failures import RemoteTraceback
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from ts_sdk.explain.requests import Explained
     from ts_sdk.outcomes import Reply
     from ts_sdk.runtime.messages import Ready
     from ts_sdk.runtime.pickling import Packed
     from ts_sdk.runtime.runner import Emit
+
+_T = TypeVar("_T")
 
 _logger = logging.getLogger(__name__)
 
@@ -89,7 +92,7 @@ class Supervisor:
             raise HandlerLoadError(
                 f"the handler's process {died.how} while it started",
                 phase="start process",
-            ) from _output_of(died)
+            ) from _report_of(died)
         except BaseException:
             self.close()
             raise
@@ -108,16 +111,22 @@ class Supervisor:
             WorkerError: The process died over it, took too long, or is not there.
             ModelClosedError: `close` was called.
         """
-        try:
-            return self._attempt(batch, emit)
-        except Died as died:
-            if not died.unread:
-                raise self._error(died, len(batch)) from _output_of(died)
-        # It was dead before it could begin.
-        try:
-            return self._attempt(batch, emit)
-        except Died as died:
-            raise self._error(died, len(batch)) from _output_of(died)
+        return self._twice(lambda child: child.ask(batch, emit), len(batch))
+
+    def explain(
+        self, asked: "Sequence[Packed]", count: int, on_progress: "Callable[[int], None]"
+    ) -> "list[Explained]":
+        """The explanations of *count* answers; see `Child.explain`.
+
+        Raises:
+            WorkerError: The process died over it, took too long, or is not there.
+            ModelClosedError: `close` was called.
+            SdkError: What is wrong with all of them.
+        """
+        found = self._twice(lambda child: child.explain(asked, on_progress), count)
+        if isinstance(found, SdkError):
+            raise found
+        return found
 
     def check_open(self) -> None:
         """Raise what a call after `close` gets.
@@ -145,10 +154,23 @@ class Supervisor:
         if child is not None:
             child.let_go()
 
-    def _attempt(self, batch: "Sequence[Packed]", emit: "Emit | None") -> "list[Reply]":
+    def _twice(self, talk: "Callable[[Child], _T]", count: int) -> _T:
+        """What comes of a *talk* about *count* requests, with another process if one is needed."""
+        try:
+            return self._attempt(talk)
+        except Died as died:
+            if not died.unread:
+                raise self._error(died, count) from _report_of(died)
+        # It was dead before it could begin.
+        try:
+            return self._attempt(talk)
+        except Died as died:
+            raise self._error(died, count) from _report_of(died)
+
+    def _attempt(self, talk: "Callable[[Child], _T]") -> _T:
         child = self._started()
         try:
-            return child.ask(batch, emit)
+            return talk(child)
         except Died:
             self._follow(child)
             raise
@@ -161,7 +183,7 @@ class Supervisor:
             f"the handler's process {died.how} over {count} request{'s' if count > 1 else ''}; "
             "a new one takes its place",
             status=_KILLED if died.by_kill else _DIED,
-            worker_traceback=died.output or None,
+            worker_traceback="\n".join(filter(None, (died.output, died.report))) or None,
         )
 
     def _started(self) -> Child:
@@ -175,7 +197,7 @@ class Supervisor:
             with self._lock:
                 if self._child is child:  # no other thread has noted it
                     self._note_failure(f"it {error.how}" if isinstance(error, Died) else str(error))
-            raise self._not_there() from (_output_of(error) if isinstance(error, Died) else error)
+            raise self._not_there() from (_report_of(error) if isinstance(error, Died) else error)
         except BaseException:
             child.kill()
             raise
@@ -232,8 +254,9 @@ class Supervisor:
         )
 
 
-def _output_of(died: Died) -> RemoteTraceback | None:
-    return RemoteTraceback(died.output) if died.output else None
+def _report_of(died: Died) -> RemoteTraceback | None:
+    # What it printed was passed on already.
+    return RemoteTraceback(died.report) if died.report else None
 
 
 _supervisors: "weakref.WeakSet[Supervisor]" = weakref.WeakSet()

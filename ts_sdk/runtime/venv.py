@@ -1,47 +1,37 @@
 """An environment with the packages that an archive's requirements file asks for.
 
-::
-
-    <cache>/environments/<key>/        a virtual environment, beside this program's packages
-    <cache>/environments/<key>/.made   written last: without it, the rest is thrown away
-    <cache>/environments/<key>.lock    held by the process that makes it
-
 What this program's environment has already is used from there; only what it does not meet is
 installed, and comes first. The key is made of all that decides what gets installed: the
 requirements files, this Python, and the packages that it has.
 """
 
 import hashlib
-import json
 import logging
 import os
 import platform
 import re
-import shutil
 import site
 import sys
 import sysconfig
 import time
 import venv
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from ts_sdk.cache.privacy import make_private
+from ts_sdk.cache.environments import Environments, python_of
 from ts_sdk.requirements import included_files, requirement_lines, unmet_requirements
 from ts_sdk.runtime.installers import install
 
 _logger = logging.getLogger(__name__)
 
-_STAMP = ".made"
 _BASE = "_base.pth"
 _METADATA_SUFFIXES = (".dist-info", ".egg-info", ".egg-link")
 _SEPARATORS = re.compile(r"[\s=@;]+")
 
 
-def python_with(requirements: Path, root: Path) -> Path | None:
+def python_with(requirements: Path, root: Path, made_for: str, resources: ExitStack) -> Path | None:
     """The interpreter of an environment that meets *requirements*; None if this one does.
 
     It is made when it is not there yet; of several processes that ask at once, one makes it and
@@ -51,6 +41,8 @@ def python_with(requirements: Path, root: Path) -> Path | None:
         requirements: The requirements file, in the archive's folder; relative paths in it are
             relative to that.
         root: The cache's folder.
+        made_for: The model's name.
+        resources: Its closing lets the environment be removed.
 
     Raises:
         LoadError: The packages cannot be installed; the installer's last words are told.
@@ -59,32 +51,23 @@ def python_with(requirements: Path, root: Path) -> Path | None:
     unmet = unmet_requirements(requirements.read_bytes(), requirements.parent)
     if not unmet:
         return None
-    make_private(root)
-    folder = root / "environments" / _key(requirements)
-    folder.parent.mkdir(mode=0o700, exist_ok=True)
-    python = folder / "bin" / "python"
-    with _sole_maker(folder):
-        if not (folder / _STAMP).exists() or not python.exists():
-            _logger.info(
-                "making an environment for %s: it %s",
-                requirements.parent,
-                "; ".join(map(str, unmet)),
-            )
-            _make(folder, python, requirements)
-    return python
+    why = "; ".join(map(str, unmet))
+    make = partial(_make, requirements, why)
+    folder = Environments(root).lease(_key(requirements), made_for, make, resources)
+    return python_of(folder)
 
 
-def _make(folder: Path, python: Path, requirements: Path) -> None:
+def _make(requirements: Path, why: str, folder: Path) -> dict[str, str]:
+    _logger.info("making an environment for %s: it %s", requirements.parent, why)
     started = time.monotonic()
-    shutil.rmtree(folder, ignore_errors=True)  # what a killed process left
     venv.EnvBuilder(symlinks=True).create(folder)
     packages = site_packages_of(folder)
     # addsitedir also follows what the program's own packages link to, such as editable installs.
     lines = [f"import site; site.addsitedir({place!r})" for place in _places_of_program()]
     (packages / _BASE).write_text("\n".join(lines) + "\n")
-    tool = install(python, packages, requirements)
-    (folder / _STAMP).write_text(json.dumps({"requirements": str(requirements), "tool": tool}))
+    tool = install(python_of(folder), packages, requirements)
     _logger.info("made %s with %s in %.0f s", folder, tool, time.monotonic() - started)
+    return {"requirements": str(requirements), "tool": tool}
 
 
 def site_packages_of(folder: Path) -> Path:
@@ -97,20 +80,6 @@ def _places_of_program() -> list[str]:
     """The folders in which this program finds installed packages."""
     known = [*site.getsitepackages(), site.getusersitepackages()]
     return [place for place in known if place in sys.path]
-
-
-@contextmanager
-def _sole_maker(folder: Path) -> Iterator[None]:
-    lock = FileLock(f"{folder}.lock", mode=0o600)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        _logger.info("waiting for another process that makes %s", folder)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _key(requirements: Path) -> str:

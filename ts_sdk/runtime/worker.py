@@ -17,9 +17,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from ts_sdk.errors import RequestError
+from ts_sdk.errors import RequestError, SdkError
 from ts_sdk.outcomes import Reply
 from ts_sdk.runtime.channel import Channel, ChannelClosedError, Kind, Message, Unreadable
+from ts_sdk.runtime.explanations import explain_here
 from ts_sdk.runtime.failures import take_apart
 from ts_sdk.runtime.messages import Notes, Ready, Start, pack_reply, request_in
 from ts_sdk.runtime.pickling import Foreign, pack, travels
@@ -37,7 +38,7 @@ WHERE_SIGNAL = getattr(signal, "SIGUSR2", None)
 """Makes a worker write what each of its threads is doing, also while it is stuck in C code."""
 
 
-def main(connection: int, outgoing: int, incoming: int, lifeline: int) -> None:
+def main(connection: int, outgoing: int, incoming: int, lifeline: int, reports: int) -> None:
     """Serve the program until it hangs up.
 
     Args:
@@ -46,8 +47,9 @@ def main(connection: int, outgoing: int, incoming: int, lifeline: int) -> None:
         incoming: What is received.
         lifeline: Descriptor of a socket that is closed when the program ends; more channels come
             over it.
+        reports: Descriptor where `faulthandler` writes.
     """
-    _prepare_streams()
+    _prepare_streams(reports)
     channel = Channel.from_fds(connection, outgoing, incoming)
     rope = socket.socket(fileno=lifeline)
     # What the handler forks must not keep the program from seeing that this process is gone.
@@ -75,12 +77,13 @@ def _serve(channel: Channel, rope: socket.socket) -> None:
     service.close()
 
 
-def _prepare_streams() -> None:
-    """Let output keep its order, and let a crash say where it happened."""
+def _prepare_streams(reports: int) -> None:
+    """Let output keep its order, and let a crash say to *reports* where it happened."""
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
-    faulthandler.enable()
+    os.set_inheritable(reports, False)
+    faulthandler.enable(reports)
     if WHERE_SIGNAL is not None:
-        faulthandler.register(WHERE_SIGNAL)
+        faulthandler.register(WHERE_SIGNAL, reports)
 
 
 def _enter_world(start: Start) -> None:
@@ -179,6 +182,9 @@ class _Service:
         self._model.close()
 
     def _answer(self, channel: Channel, message: Message) -> None:
+        if message.kind is Kind.EXPLAIN:
+            self._explain(channel, message)
+            return
         wants_pieces, *parts = message.parts
         pieces = _Pieces(lambda index, reply: self._send_piece(channel, index, reply))
         replies = self._replies(
@@ -187,6 +193,19 @@ class _Service:
         packed = [pack_reply(reply, self._foreign) for reply in replies]
         pieces.close()
         channel.send(Kind.REPLIES, [pack(self._notes()), *packed])
+
+    def _explain(self, channel: Channel, message: Message) -> None:
+        def tell(rows: int) -> None:
+            channel.send(Kind.PROGRESS, [pack(rows)], out_of_turn=True)
+
+        try:
+            found = explain_here(
+                self._runner, message.parts, self._model.precision, tell, self._foreign
+            )
+        except SdkError as error:
+            channel.send(Kind.FAILED, [pack(take_apart(error, self._foreign))])
+        else:
+            channel.send(Kind.REPLIES, [pack(self._notes()), *found])
 
     def _replies(
         self,

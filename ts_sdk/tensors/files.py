@@ -6,27 +6,20 @@ claims is believed before it is compared with the bytes that are there.
 
 import io
 import json
-import math
 import zipfile
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ts_sdk.errors import RequestError
+from ts_sdk.tensors.npy import NPY_MARK, read_npy
 
 _KNOWN = "JSON, a .npy or .npz file, what torch.save wrote of tensors, or safetensors"
-_NPY = b"\x93NUMPY"
 _ZIP = b"PK\x03\x04"
 _LENGTH_BYTES = 8
 _UNPACKED_BYTES = 1 << 28
 """How large a small compressed file may become."""
-_HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
 
 
 def read_content(content: bytes) -> Any:  # noqa: ANN401 - a tensor, arrays or tensors by name, or a JSON value
@@ -35,8 +28,8 @@ def read_content(content: bytes) -> Any:  # noqa: ANN401 - a tensor, arrays or t
     Raises:
         RequestError: It is none of these, damaged, or holds more than tensors.
     """
-    if content.startswith(_NPY):
-        return _array_in(content)
+    if content.startswith(NPY_MARK):
+        return read_npy(content)
     if content.startswith(_ZIP):
         return _in_zip(content)
     if _is_safetensors(content):
@@ -57,26 +50,6 @@ def read_json(text: str | bytes) -> Any:  # noqa: ANN401 - a JSON value
         raise RequestError(f"expected {_KNOWN}; got {got} that are none of these") from error
 
 
-def _array_in(content: bytes) -> NDArray[Any]:
-    file = io.BytesIO(content)
-    try:
-        read_header = _HEADERS[np.lib.format.read_magic(file)]
-        shape, by_columns, kind = read_header(file)
-    except (KeyError, ValueError) as error:
-        raise RequestError(f"the .npy file has a header that cannot be read: {error}") from error
-    rest = content[file.tell() :]
-    if kind.hasobject:
-        raise RequestError("the .npy file holds Python objects; send one that holds numbers")
-    wanted = math.prod(shape) * kind.itemsize
-    if wanted != len(rest) or min(shape, default=0) < 0:
-        raise RequestError(
-            f"the .npy file is damaged: its header says {kind} {shape}, which are {wanted:,} "
-            f"bytes, and {len(rest):,} follow"
-        )
-    flat = np.frombuffer(rest, kind) if rest else np.empty(0, kind)
-    return flat.reshape(shape, order="F" if by_columns else "C")
-
-
 def _in_zip(content: bytes) -> Any:  # noqa: ANN401 - as above
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -84,7 +57,7 @@ def _in_zip(content: bytes) -> Any:  # noqa: ANN401 - as above
             _refuse_bomb(members, len(content))
             if members and all(member.filename.endswith(".npy") for member in members):
                 return {
-                    member.filename.removesuffix(".npy"): _array_in(archive.read(member))
+                    member.filename.removesuffix(".npy"): read_npy(archive.read(member))
                     for member in members
                 }
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError) as error:

@@ -46,6 +46,9 @@ class Doubler(BaseHandler):
             "records": lambda value: [{"label": "double", "value": value}],
             "object": lambda value: object(),
             "tensor": lambda value: torch.tensor([value]),
+            "array": lambda value: {"double": torch.tensor([value]).numpy()},
+            "nan": lambda value: {"double": float("nan")},
+            "infinity": lambda value: [[value, -float("inf")]],
         }
         return [kinds[form](value) for (value,), form in zip(data.tolist(), self.forms)]
 '''

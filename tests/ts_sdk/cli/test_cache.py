@@ -3,11 +3,13 @@
 import json
 import os
 import sys
+from contextlib import ExitStack
 
 import pytest
 
 from archiver import Archive
 from ts_sdk import ExtractionCache
+from ts_sdk.cache.environments import Environments
 
 
 @pytest.fixture
@@ -40,6 +42,40 @@ def test_json_has_everything(mar, digest, monkeypatch):
     assert facts["limit_bytes"] == 10**9
     assert facts["size_bytes"] == entry["size_bytes"] > 0
     assert (entry["digest"], entry["archive"], entry["in_use"]) == (digest, "doubler.mar", False)
+
+
+@pytest.fixture
+def venv():
+    """The name of an environment in the cache."""
+
+    def make(folder):
+        folder.mkdir()
+        (folder / "package.py").write_text("x = 1\n" * 1000)
+        return {}
+
+    with ExitStack() as resources:
+        Environments(ExtractionCache().root).lease("0123456789abcdef", "cat", make, resources)
+    return "0123456789abcdef"
+
+
+def test_environments_are_listed_and_cleared_too(mar, digest, venv):
+    listed = mar("cache").out.splitlines()
+    head, row, total = listed[-3:]
+    assert head.split("  ")[0] == "environment"
+    assert row.split()[:2] == [venv[:12], "cat"]
+    assert total.startswith("1 environment, 5.9 KiB")
+    assert mar("cache", "clear", venv[:4]).out == (
+        f"removed {venv[:12]} environment of cat (5.9 KiB)\n"
+    )
+    assert mar("cache").out.splitlines() == listed[:3]
+    assert len(ExtractionCache().entries()) == 1
+
+
+def test_json_tells_of_environments(mar, venv):
+    (entry,) = json.loads(mar("cache", "--json").out)["environments"]
+    assert (entry["digest"], entry["archive"], entry["kind"]) == (venv, "cat", "environment")
+    assert entry["size_bytes"] > 6000
+    assert json.loads(mar("cache", "clear", "--json").out)["removed"] == [entry]
 
 
 def test_clear_removes_all(mar, digest):

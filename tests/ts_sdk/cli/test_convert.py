@@ -1,11 +1,15 @@
 """`mar convert`: an archive in another form, written only when it answers as before."""
 
 import json
+import os
+import subprocess
+import sys
 import zipfile
 
 import pytest
 
 from ts_sdk.cli.convert import _FORMS
+from ts_sdk.cli.quiet import libraries_quiet
 from ts_sdk.conversion.forms import Form
 
 
@@ -68,6 +72,68 @@ def test_an_existing_target_needs_force(mar, doubler, sample, tmp_path):
     assert "--force" in ran.err
     assert target.read_bytes() == b"precious"
     assert mar(*arguments, "--force").code == 0
+
+
+BRANCHING = """
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(1, 1, bias=False)
+
+    def forward(self, x):
+        y = self.linear(x)
+        return y * 2 if y.sum() > 0 else y
+"""
+
+
+@pytest.fixture
+def branching(doubler, tmp_path):
+    """The same archive, with a model whose branch no graph can hold."""
+    path = tmp_path / "branching.mar"
+    with zipfile.ZipFile(doubler) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, BRANCHING if name == "model.py" else old.read(name))
+    return path
+
+
+def test_of_a_conversion_that_fails_one_line_is_printed(mar_process, branching, sample, tmp_path):
+    """torch prints the graph that it failed at, and logs a warning; --traceback shows both."""
+    arguments = ("convert", branching, "--to", "pt2", "--sample", sample, "-o", tmp_path / "n.mar")
+    process = mar_process(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (3, b"")
+    (line,) = err.decode().splitlines()
+    assert line.startswith("mar: torch.export cannot draw up the model as a graph: its code asks")
+    assert "(model.py:12 in forward: return y * 2 if y.sum() > 0 else y)" in line
+    assert "safetensors and torchscript need no such graph" in line
+
+
+def test_with_traceback_the_handlers_prints_are_shown_beside_the_answer(
+    mar, doubler, sample, tmp_path
+):
+    arguments = ("convert", doubler, "--to", "safetensors", "--sample", sample, "--json")
+    ran = mar(*arguments, "-o", tmp_path / "loud.mar", "--traceback")
+    assert "a batch of 1" in ran.err
+    assert json.loads(ran.out)["form"] == "safetensors"
+    assert mar(*arguments, "-o", tmp_path / "quiet.mar").err == ""
+
+
+def test_libraries_are_quiet_whichever_way_they_print(capfd):
+    late = []
+    with libraries_quiet():
+        print("python, out")
+        print("python, err", file=sys.stderr)
+        os.write(1, b"native, out")
+        os.write(2, b"native, err")
+        subprocess.run([sys.executable, "-c", "print('another program')"], check=True)
+        late.append(sys.stderr)
+    print("afterwards, a logger that was set up meanwhile", file=late[0])
+    print("here again")
+    os.write(2, b"and here")
+    assert capfd.readouterr() == ("here again\n", "and here")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,15 @@ class MeanColour(nn.Module):
         return pictures.mean((2, 3))
 """
 
+SEGMENTER = """
+from torch import nn
+
+
+class Colours(nn.Module):
+    def forward(self, pictures):
+        return {"out": pictures}
+"""
+
 
 @pytest.fixture
 def colours(tmp_path):
@@ -90,6 +99,10 @@ def test_a_wrong_wish_is_told(mar, colours, picture, options, why):
         (["-o", "why.txt"], "the name must end in .png"),
         (["-o", "nowhere/why.png"], "there is no folder nowhere"),
         (["--target", "1", "--target", "2"], "--target was given 2 times for 1 inputs"),
+        (["--region", "0,0,1,1", "--region", "0,0,2,2"], "--region was given 2 times for 1"),
+        (["--region", "0,0,1"], "'0,0,1' is no region: give left,top,right,bottom in pixels"),
+        (["--features", "blobs"], "invalid choice: 'blobs'"),
+        (["--response-timeout", "5"], "needs --isolation process"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_loaded(mar, colours, picture, options, why):
@@ -122,3 +135,38 @@ def test_without_an_archive_there_is_nothing_to_explain(mar):
     ran = mar("explain")
     assert ran.code == 2
     assert "name an archive and its inputs, or give --methods" in ran.err
+
+
+def test_half_precision_is_explained_in_float32_and_the_output_says_so(mar, colours, picture):
+    red = picture("red.png", (255, 0, 0))
+    ran = mar("explain", colours, red, "--device", "cpu", "--precision", "bfloat16")
+    assert ran.code == 0, ran.err
+    assert "  note      explained in float32, and answered in bfloat16" in ran.out.splitlines()
+
+
+def test_a_region_is_given_in_pixels_of_the_picture(mar, colours, picture, tmp_path):
+    (colours / "model.py").write_text(SEGMENTER)
+    manifest = json.loads((colours / "MAR-INF/MANIFEST.json").read_text())
+    manifest["model"]["handler"] = "image_segmenter"
+    (colours / "MAR-INF/MANIFEST.json").write_text(json.dumps(manifest))
+    files = [picture("a.png", (255, 0, 0)), picture("b.png", (0, 0, 255))]
+    options = ["--region", "0,0,4,8", "--region", "0,0,8,2", "--method", "feature-ablation"]
+    ran = mar("explain", colours, *files, *options, "--cells", 8, "--features", "grid", "--json")
+    assert ran.code == 0, ran.err
+    assert [line["region"] for line in ran.lines] == [
+        {"box": [0, 0, 4, 8], "pixels": 32},
+        {"box": [0, 0, 8, 2], "pixels": 16},
+    ]
+    assert [line["score"] for line in ran.lines] == [32, 16]
+    whole = mar("explain", colours, files[0], "--region", "0,0,4,8", "-o", tmp_path / "why.png")
+    assert "  region    32 of the model's pixels, in [0, 0, 4, 8]" in whole.out.splitlines()
+
+
+@pytest.mark.slow
+def test_a_handler_in_another_process_is_explained_there(mar, colours, picture, tmp_path):
+    red = picture("red.png", (255, 0, 0))
+    drawn = tmp_path / "why.png"
+    ran = mar("explain", colours, red, "--isolation", "process", "-o", drawn)
+    assert ran.code == 0, ran.err
+    assert "target    red" in ran.out
+    assert drawn.exists()

@@ -78,6 +78,18 @@ def test_kept_layers_are_written_where_nothing_else_is_safe(mar, sharp, sample):
     assert "Sharpen  " not in ran.out
 
 
+def test_what_holds_for_several_precisions_is_said_once(mar, doubler, make_input, tmp_path):
+    """An ONNX model can be run in no other precision at all."""
+    target = tmp_path / "fixed.mar"
+    sample = make_input("two.json", {"x": 2})
+    assert mar("convert", doubler, "--to", "onnx", "--sample", sample, "-o", target).code == 0
+    ran = mar("precision", target, "--sample", sample)
+    assert ran.code == 1
+    (said,) = [line for line in ran.out.splitlines() if "not safe" in line]
+    assert said.startswith("float16, bfloat16, autocast-float16, autocast-bfloat16: not safe, ")
+    assert "a state dict, safetensors, TorchScript or an exported program, which take any" in said
+
+
 def test_json_holds_everything(mar, sharp, sample):
     ran = mar("precision", sharp, "--sample", sample, "--precision", "float16", "--json")
     (report,) = ran.lines
@@ -129,7 +141,8 @@ def test_a_wrong_command_line_is_exit_code_2(mar, sharp, sample, arguments, mess
     assert message in ran.err
 
 
-def test_a_sample_that_fails_in_float32_is_exit_code_3(mar, sharp, make_input):
-    ran = mar("precision", sharp, "--sample", make_input("three.json", [1.0, 2.0, 3.0]))
+def test_a_sample_that_fails_in_float32_is_named(mar, sharp, sample, make_input):
+    wrong = make_input("three.json", [1.0, 2.0, 3.0])
+    ran = mar("precision", sharp, "--sample", sample, wrong)
     assert ran.code == 3
-    assert "request 0 failed" in ran.err
+    assert f"mar: the sample {wrong} is not answered in float32: " in ran.err

@@ -214,6 +214,42 @@ def test_answers_of_every_form_are_shown(mar, doubler, form, text, value):
     assert mar("run", doubler, "--json", body, "--json").lines[0]["answer"] == value
 
 
+@pytest.mark.parametrize("form", ["nan", "infinity"])
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])
+def test_nan_and_infinity_are_no_answer_and_the_others_are_printed(mar, doubler, form, options):
+    bodies = ["--body", json.dumps({"x": 1, "as": form}), "--body", '{"x": 2}']
+    ran = mar("run", doubler, *bodies, *options)
+    assert ran.code == 1
+    assert "the answer holds NaN or infinity, which JSON does not have" in ran.out + ran.err
+    if options:
+        first, second = ran.lines
+        assert first["error"]["status"] == 503
+        assert second["answer"] == {"double": 4.0}
+    else:
+        assert "double  4" in ran.out
+
+
+def test_nan_is_not_written_to_a_file(mar, doubler, tmp_path):
+    target = tmp_path / "answer.json"
+    ran = mar("run", doubler, "--json", '{"x": 1, "as": "nan"}', "-o", target)
+    assert ran.code == 1
+    assert not target.exists()
+
+
+def test_what_torchserve_could_not_send_is_told_once_and_answered(mar, doubler):
+    bodies = ["--body", '{"x": 1, "as": "array"}', "--body", '{"x": 2, "as": "array"}']
+    ran = mar("run", doubler, *bodies, "--json")
+    assert ran.code == 0
+    assert [each["answer"] for each in ran.lines] == [{"double": [2.0]}, {"double": [4.0]}]
+    assert ran.err.count("TorchServe would answer this with status 503: it cannot send a nd") == 1
+
+
+@pytest.mark.parametrize("form", ["bytes", "text", "records", "tensor"])
+def test_what_torchserve_could_send_is_no_note(mar, doubler, form):
+    ran = mar("run", doubler, "--json", json.dumps({"x": 1, "as": form}))
+    assert "TorchServe" not in ran.err
+
+
 def test_o_writes_the_answer_as_a_server_would_send_it(mar, doubler, tmp_path):
     ran = mar("run", doubler, "--json", '{"x": 1, "as": "bytes"}', "-o", tmp_path / "answer.bin")
     assert (ran.code, ran.out) == (0, "")

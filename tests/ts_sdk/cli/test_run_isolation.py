@@ -43,6 +43,29 @@ def test_a_crash_fails_its_request_and_no_other(run):
     assert "mar: 1 of 2 requests failed" in ran.err
 
 
+@pytest.mark.parametrize(("wish", "signal"), [("segfault", "SIGSEGV"), ("exit", "code 3")])
+def test_a_crash_is_told_in_one_line(run, wish, signal):
+    ran = run(wish)
+    (line,) = [each for each in ran.err.splitlines() if each != "going down"]
+    assert line.startswith("mar: <body>: the handler's process ")
+    assert signal in line
+
+
+def test_where_a_crash_was_is_shown_once_when_asked_for(run):
+    ran = run("segfault", more=["--traceback"])
+    assert ran.err.count("Fatal Python error: Segmentation fault") == 1
+    assert ran.err.count("Current thread ") == 1
+    assert " in fulfil\n" in ran.err
+    assert "watch.py" not in ran.err
+
+
+def test_what_the_handler_prints_is_shown_once(run):
+    ran = run("exit", more=["--traceback"])
+    assert [each for each in ran.err.splitlines() if each.startswith("going down")] == [
+        "going down"
+    ]
+
+
 def test_a_batch_that_takes_too_long_is_cut_off(run):
     ran = run("hang", more=["--response-timeout", "1"])
     assert ran.code == 1

@@ -72,5 +72,7 @@ def test_installed_handlers_need_a_model_but_for_texts_one_of_transformers_will_
     assert found("no-model", {"a.txt": ""}, handler="image_classifier")
     assert found("no-model", {"a.txt": ""}, handler="base_handler")
     assert found("no-model", {"a.txt": ""}, handler="text_classifier")
-    assert found("no-model", {"config.json": "{}"}, handler="text_classifier") == []
+    config = '{"model_type": "bert"}'
+    assert found("no-model", {"config.json": config}, handler="text_classifier") == []
+    assert found("no-model", {"config.json": "{}"}, handler="text_classifier")
     assert found("no-model", {"model.py": "x = 1\n"}, modelFile="model.py", handler="a") == []

@@ -3,7 +3,7 @@
 import pytest
 from torch._weights_only_unpickler import _get_allowed_globals
 
-from ts_sdk.doctor.weights_only import is_allowed
+from archiver.inspection.weights_only import is_allowed
 
 
 @pytest.mark.parametrize("full", sorted(_get_allowed_globals()))

@@ -99,3 +99,25 @@ class Own(ImageClassifier):
 """
     model = colours("handler.py", files={"handler.py": code})
     assert model.predict(Request({"data": png((1, 2, 3)), "target": 2}, EXPLAIN)) == "2"
+
+
+def test_a_handler_in_micro_batches_is_explained_either_way(colours):
+    code = """
+from default_handlers import ImageClassifier
+from ts_sdk.micro_batching import MicroBatching
+
+
+class Own(ImageClassifier):
+    def initialize(self, context):
+        super().initialize(context)
+        self.handle = MicroBatching(self, micro_batch_size=1, parallelism={"inference": 2})
+"""
+    model = colours("handler.py", files={"handler.py": code})
+    white = png((255, 255, 255))
+    asked = [white, Request({"data": white, "target": "green"}, EXPLAIN), white]
+    first, why, last = model.predict_batch(asked)
+    assert list(first) == list(last) == ["red", "green", "blue"]
+    found = model.explain(white, target="green", steps=15)
+    assert np.asarray(why) == pytest.approx(found.attributions, abs=1e-7)
+    assert found.attributions[1] == pytest.approx(np.full((4, 4), 1 / 16), abs=1e-6)
+    assert found.prediction == first

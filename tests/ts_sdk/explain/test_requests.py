@@ -249,17 +249,39 @@ def test_a_handler_of_ones_own_is_explained_by_its_call_of_the_model(load_folder
     assert found.prediction == [21, 43]
 
 
+def test_several_pictures_in_a_request_are_to_be_sent_one_by_one(pictures):
+    model = pictures()
+    for sizes in (8, 8), (8, 9):
+        sent = {f"{place}": png([RED] * width) for place, width in enumerate(sizes)}
+        with pytest.raises(ExplanationError, match=r"a request of its own, with explain_batch\("):
+            model.explain(Request(sent))
+
+
+@pytest.mark.parametrize(
+    ("calls", "why"),
+    [("[]", "did not call self.model for this request"), ("[given, given]", "its model 2 times")],
+)
+def test_what_is_not_one_call_of_the_model_is_refused_with_what_to_do(load_folder, calls, why):
+    handler = f"""
+        import torch
+
+        class Own:
+            def initialize(self, context):
+                self.model = torch.nn.Linear(2, 2)
+
+            def handle(self, data, context):
+                given = torch.tensor([row["body"] for row in data])
+                return [[self.model(each).tolist() for each in {calls}] for _ in data]
+    """
+    with pytest.raises(ExplanationError, match=why):
+        load_folder({"handler.py": handler}).explain([1.0, 10.0])
+
+
 def test_a_closed_model_explains_nothing(pictures):
     model = pictures()
     model.close()
     with pytest.raises(ModelClosedError):
         model.explain(png([RED]))
-
-
-@pytest.mark.slow
-def test_a_handler_in_another_process_is_not_explained(pictures):
-    with pytest.raises(HandlerContractError, match="isolation='archive'"):
-        pictures(isolation="process").explain(png([RED]))
 
 
 def test_a_model_compiled_by_its_config_is_explained_without(load_folder):

@@ -3,6 +3,7 @@
 import base64
 import json
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 
 from ts_sdk.errors import ExplanationError
 from ts_sdk.explain import Explanation, Form, Method
-from ts_sdk.explain.picture import AGAINST, FOR
+from ts_sdk.explain.picture import AGAINST, FOR, MARK
 from ts_sdk.explain.tasks import Target, Task
 
 
@@ -97,6 +98,34 @@ def test_what_cannot_be_drawn_or_named_is_refused(halves, tmp_path):
         explanation([1.0] * 4).save(tmp_path / "why.png")
     with pytest.raises(ExplanationError, match=r"cannot be saved as why\.txt: .* \.png"):
         halves.save(tmp_path / "why.txt")
+
+
+def test_the_pixels_that_a_segmentation_is_explained_for_are_outlined(halves, tmp_path):
+    region = np.zeros((56, 56), bool)  # of an answer coarser than the picture
+    region[14:28, 14:42] = True
+    found = replace(halves, task=Task.SEGMENTATION, region=region, prediction=None)
+    with Image.open(found.save(tmp_path / "why.png")) as image:
+        marked = (np.asarray(image.convert("RGB")) == MARK).all(2)
+    down, across = marked.nonzero()
+    assert down.max() - down.min() == pytest.approx(360 / 4, abs=2)
+    left = across[across < marked.shape[1] / 2]  # in the picture; the map has the same
+    assert left.max() - left.min() == pytest.approx(360 / 2, abs=2)
+    assert 2 * len(left) == len(across) < 4 * (360 / 4 + 360 / 2) * 2 + 50
+    assert json.loads(found.to_json())["region"] == {"box": [14, 14, 42, 28], "pixels": 14 * 28}
+
+
+def test_padding_is_not_drawn_and_a_long_word_is_cut_off(tmp_path):
+    def drawn(words):
+        with Image.open(
+            explanation([0.5] * len(words), words=words).save(tmp_path / "why.png")
+        ) as image:
+            return np.asarray(image.convert("RGB"))
+
+    plain = drawn(["good", "film"])
+    assert np.array_equal(drawn(["", "good", "film", "", ""]), plain)
+    long = drawn(["w" * 400])
+    assert long.shape == plain.shape
+    assert (long[:, -16:] == 255).all()
 
 
 def test_nothing_but_zeros_can_be_drawn_too(tmp_path):

@@ -16,7 +16,7 @@ import archiver
 import ts_sdk
 from ts_sdk.errors import DeviceUnavailableError, ModelFormatError, PrecisionError, RequestError
 from ts_sdk.formats import load_module
-from ts_sdk.formats.aotinductor_package import PROCESSOR_KEY, TORCH_KEY
+from ts_sdk.formats.aotinductor_package import INPUTS_KEY, PROCESSOR_KEY, TORCH_KEY
 from ts_sdk.formats.aotinductor_source import signature_in
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
@@ -214,6 +214,14 @@ class TestDamage:
 
         with pytest.raises(ModelFormatError, match="cut off"):
             load(rewrite(package, cut))
+
+    @pytest.mark.parametrize(
+        "notes",
+        [{PROCESSOR_KEY: "no json"}, {PROCESSOR_KEY: "3"}, {INPUTS_KEY: "{}"}, {"AOTI_CPU_ISA": 5}],
+    )
+    def test_notes_that_mean_nothing_are_a_load_error(self, package, notes):
+        with pytest.raises(ModelFormatError, match=r"model\.pt2 is a damaged AOTInductor package"):
+            load(rewrite(package, noting(**notes)))
 
     def test_several_models_with_none_of_the_usual_name_are_an_error(self, package):
         def rename(members):

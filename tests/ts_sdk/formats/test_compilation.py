@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from ts_sdk.errors import ConfigError, ModelFormatError
+from ts_sdk.errors import ConfigError, ModelFormatError, NonFiniteOutputError
 from ts_sdk.formats import load_module
 from ts_sdk.formats.compilation import Compilation, compile_as_configured
 
@@ -192,6 +192,66 @@ def test_half_precision_and_compilation_go_together(load_folder, backends):
     )
     assert model.predict([1.0, 1.001]) == [1.0, 1.0]
     assert len(backends) == 1
+
+
+class Widening(nn.Module):
+    """Multiplies by 300 and squares, which float16 cannot hold, and divides again."""
+
+    def forward(self, x):
+        return (x * 300) ** 2 / 90000
+
+
+class WithWidening(nn.Module):
+    """The square of the input's sum; its graph asserts the formats of the numbers in it."""
+
+    def __init__(self):
+        super().__init__()
+        self.sum = nn.Linear(2, 1, bias=False)
+        self.wide = Widening()
+        nn.init.ones_(self.sum.weight)
+
+    def forward(self, x):
+        return self.wide(self.sum(x)).to(x.dtype)
+
+
+class TestAnExportedProgramInHalfPrecision:
+    @pytest.fixture
+    def load_compiled(self, load_folder, tmp_path, backends):
+        torch.compiler.reset()
+        backends.clear()
+        torch.export.save(
+            torch.export.export(WithWidening().eval(), (torch.ones(1, 2),)), tmp_path / "m.pt2"
+        )
+
+        def load(**options):
+            return load_folder(
+                {"m.pt2": (tmp_path / "m.pt2").read_bytes()},
+                handler="base_handler",
+                serialized_file="m.pt2",
+                config="pt2: {compile: {backend: counting}}",
+                **options,
+            )
+
+        return load
+
+    @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+    def test_is_compiled_with_the_layers_that_stay_in_float32(
+        self, load_compiled, backends, precision
+    ):
+        model = load_compiled(precision=precision, keep_float32=["wide"])
+        assert model.predict([1.0, 2.0]) == [9.0]
+        assert len(backends) == 1
+
+    def test_is_compiled_without_what_the_graph_asserts_of_formats(self, load_compiled, backends):
+        model = load_compiled(precision="autocast-bfloat16")
+        assert model.predict([1.0, 2.0]) == pytest.approx([9.0], rel=0.01)
+        assert len(backends) == 1
+
+    def test_names_the_layer_that_is_at_fault(self, load_compiled):
+        model = load_compiled(precision="float16")
+        with pytest.raises(NonFiniteOutputError, match="gives numbers up to 810000 in") as caught:
+            model.predict([1.0, 2.0])
+        assert caught.value.layer == "wide"
 
 
 @pytest.mark.slow

@@ -1,9 +1,15 @@
 """Damaged files are load errors, never a crash: they are loaded in a process of their own here."""
 
+import io
 import subprocess
 import sys
+import zipfile
 
 import pytest
+import torch
+
+from ts_sdk.errors import ModelFormatError
+from ts_sdk.formats import load_module
 
 PROGRAM = """
 import random, sys
@@ -75,6 +81,39 @@ def test_safetensors(survive, tmp_path, weights, model_file):
     from safetensors.torch import save
 
     assert survive(save(weights), "m.safetensors", 300, header=150, model_file=model_file) > 150
+
+
+def test_torchscript(survive, tmp_path, affine, script, save_scripted):
+    content = save_scripted(script(affine), tmp_path / "scripted.pt").read_bytes()
+    assert survive(content, "m.pt", 150, header=2000) > 75
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_state_dict(survive, weights, model_file, zipped):
+    file = io.BytesIO()
+    torch.save(weights, file, _use_new_zipfile_serialization=zipped)
+    assert survive(file.getvalue(), "m.pt", 100, header=600, model_file=model_file) > 50
+
+
+@pytest.fixture(params=["torchscript", "state dict"])
+def whole_zip(request, tmp_path, weights, affine, script, save_scripted):
+    path = tmp_path / "net.pt"
+    if request.param == "torchscript":
+        return save_scripted(script(affine), path)
+    torch.save(weights, path)
+    return path
+
+
+@pytest.mark.parametrize("kept", [0, 2])
+def test_numbers_that_a_zip_only_speaks_of_are_missed(whole_zip, tmp_path, kept):
+    """torch would read what lies behind them."""
+    lying = tmp_path / "lying.pt"
+    with zipfile.ZipFile(whole_zip) as whole, zipfile.ZipFile(lying, "w") as part:
+        for name in whole.namelist():
+            content = whole.read(name)
+            part.writestr(name, content[:kept] if name.endswith("/data/1") else content)
+    with pytest.raises(ModelFormatError, match=rf"data/1 in it has {kept} bytes, and \d belong"):
+        load_module(lying, device=torch.device("cpu"))
 
 
 @pytest.mark.slow

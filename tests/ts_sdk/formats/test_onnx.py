@@ -7,6 +7,7 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper
+from torch.utils import _pytree as pytree
 
 from ts_sdk.conversion.onnx import write_onnx
 from ts_sdk.errors import (
@@ -17,6 +18,7 @@ from ts_sdk.errors import (
     RequestError,
 )
 from ts_sdk.formats import load_module
+from ts_sdk.formats.onnx import GIVES_KEY, TAKES_KEY
 from ts_sdk.precision import Precision, set_precision
 
 CPU = torch.device("cpu")
@@ -157,7 +159,9 @@ class TestWhatItCannotDo:
 
     @pytest.mark.parametrize("precision", [Precision.FLOAT16, Precision.AUTOCAST_BFLOAT16])
     def test_change_its_precision(self, affine_onnx, precision):
-        with pytest.raises(PrecisionError, match="a state dict, safetensors or TorchScript"):
+        with pytest.raises(
+            PrecisionError, match="TorchScript or an exported program, which take any"
+        ):
             set_precision(affine_onnx, precision, CPU)
 
     def test_be_converted_by_hand(self, affine_onnx):
@@ -174,6 +178,39 @@ class TestWhatItCannotDo:
     def test_be_trained(self, affine_onnx):
         with pytest.raises(ModelFormatError, match="cannot be trained"):
             affine_onnx.train()
+
+
+@pytest.fixture
+def load_changed(tmp_path, onnx_bytes):
+    """Load the model after a function has changed it."""
+
+    def loading(change):
+        path = tmp_path / "m.onnx"
+        path.write_bytes(onnx_bytes)
+        model = onnx.load(path)
+        change(model)
+        onnx.save(model, path)
+        return load_module(path, device=CPU)
+
+    return loading
+
+
+class TestWhatItSaysOfItsNesting:
+    @pytest.mark.parametrize("key", [TAKES_KEY, GIVES_KEY])
+    @pytest.mark.parametrize("value", ["", "junk", "{}", "[1, 5]", '[1, {"type": "os.system"}]'])
+    def test_is_a_load_error_where_it_is_damaged(self, load_changed, key, value):
+        with pytest.raises(ModelFormatError, match=rf"metadata '{key}' is damaged"):
+            load_changed(lambda model: model.metadata_props.add(key=key, value=value))
+
+    def test_is_a_load_error_where_there_are_other_outputs(self, load_changed):
+        pair = pytree.treespec_dumps(pytree.tree_structure((1, 2)))
+        with pytest.raises(ModelFormatError, match="1 outputs do not fit into it"):
+            load_changed(lambda model: model.metadata_props.add(key=GIVES_KEY, value=pair))
+
+
+def test_a_model_without_an_output_is_a_load_error(load_changed):
+    with pytest.raises(ModelFormatError, match="without an output"):
+        load_changed(lambda model: model.graph.ClearField("output"))
 
 
 def test_without_onnxruntime_the_error_names_the_extra(tmp_path, onnx_bytes, monkeypatch):

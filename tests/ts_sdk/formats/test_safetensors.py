@@ -116,6 +116,8 @@ def test_numbers_that_straddle_their_places_are_read_right(path):
         written({"a": {}}),
         written({"a": entry()}),
         written({"a": entry()}, bytes(7)),
+        written({"a": entry(shape=(0, 2**63), offsets=(0, 0))}),
+        written({"a": entry(shape=(0, 2**40, 2**40), offsets=(0, 0))}),
         written({"a": entry()}, bytes(9)),
         written({"a": entry(dtype="F99")}, bytes(8)),
         written({"a": entry(dtype=["F32"])}, bytes(8)),

@@ -1,5 +1,7 @@
 """What compiled models take is checked before they read it."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -96,7 +98,23 @@ def test_it_is_written_and_read_again():
     assert Signature.from_json(signature.to_json()) == signature
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"inputs": [{}], "ranges": {}}', "null"])
+def described(**changed):
+    asked = {"name": "x", "dtype": "float32", "shape": ["n", 2], "order": [0, 1], **changed}
+    return json.dumps({"inputs": [asked], "ranges": {}})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{}", '{"inputs": [{}], "ranges": {}}', "null"),
+        described(dtype="nn"),
+        described(dtype="no such"),
+        described(shape=[{}]),
+        described(shape=3),
+        described(order=[0, 2]),
+        described(order=["n"]),
+    ],
+)
 def test_what_is_damaged_is_a_value_error(text):
     with pytest.raises(ValueError, match=r"\w"):
         Signature.from_json(text)

@@ -43,7 +43,9 @@ def test_a_batch_is_answered_and_the_bad_request_in_it_refused(served):
 
 def test_half_precision_is_computed_in_or_refused_with_the_forms_that_can(served, request):
     if request.node.callspec.params["serialized"] == "onnx":
-        with pytest.raises(PrecisionError, match="a state dict, safetensors or TorchScript"):
+        with pytest.raises(
+            PrecisionError, match="TorchScript or an exported program, which take any"
+        ):
             served(precision="bfloat16")
     else:
         assert served(precision="bfloat16").predict(ROWS[0]) == [6.0]

@@ -1,5 +1,7 @@
 """`metrics.yaml`: TorchServe's files load, and what is wrong in one is named by its key."""
 
+import math
+
 import pytest
 import yaml
 
@@ -130,6 +132,79 @@ def test_what_is_wrong_is_named_with_its_file_and_key(write, text, error, told):
     with pytest.raises(error, match=told) as caught:
         Metrics("cat").declare(write(text))
     assert str(caught.value).startswith("metrics.yaml: ")
+
+
+BOXES = "model_metrics: {histogram: [{name: Boxes, unit: boxes, dimensions: [], %s}]}"
+
+
+def test_a_histogram_may_have_buckets(write):
+    metrics = Metrics("cat")
+    metrics.declare(write(BOXES % "buckets: [0.5, 2, 10, .inf]"))
+    metrics.add_metric("Boxes", 2, "boxes", metric_type=MetricTypes.HISTOGRAM)
+    metrics.add_metric("Boxes", 99, "boxes", metric_type=MetricTypes.HISTOGRAM)
+    assert metrics["Boxes"].buckets == {0.5: 0, 2: 1, 10: 1, math.inf: 2}
+
+
+def test_what_a_handler_asks_for_may_not_be_other_buckets_once_values_are_counted(write):
+    metrics = Metrics("cat")
+    metrics.declare(write(BOXES.replace("dimensions: []", "dimensions: [Level]") % "buckets: [1]"))
+    metrics.histogram("Boxes").observe(3)
+    assert set(metrics["Boxes"].buckets) == {1, math.inf}
+    with pytest.raises(MetricValueError, match="metric Boxes: its values are counted in the buck"):
+        metrics.histogram("Boxes", buckets=[5])
+
+
+def test_buckets_that_are_declared_late_start_it_again_and_say_so(write, caplog):
+    metrics, file = Metrics("cat"), write(BOXES % "buckets: [1]")
+    metrics.add_metric("Boxes", 2, "boxes", metric_type=MetricTypes.HISTOGRAM)
+    metrics.declare(file)
+    assert metrics["Boxes"].count == 0
+    assert "is in the buckets (1.0,) now: it starts again from nothing" in caplog.messages[0]
+    caplog.clear()
+    metrics.add_metric("Boxes", 2, "boxes", metric_type=MetricTypes.HISTOGRAM)
+    metrics.declare(file)
+    assert metrics["Boxes"].count == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "told"),
+    [
+        (BOXES % "buckets: 5", MetricTypeError, r"\[0\].buckets must be a list of numbers, not 5"),
+        (BOXES % "buckets: [a]", MetricTypeError, r"must be a list of numbers, not \['a'\]"),
+        (BOXES % "buckets: [true]", MetricTypeError, r"must be a list of numbers, not \[True\]"),
+        (BOXES % "buckets: [2, 1]", MetricValueError, "metric Boxes: buckets are upper bounds"),
+        (BOXES % "buckets: []", MetricValueError, "metric Boxes: buckets are upper bounds"),
+        (BOXES % "buckets:", MetricTypeError, "must be a list of numbers, not None"),
+        (
+            BOXES % "Bucket: [1]",
+            MetricKeyError,
+            r"\[0\].Bucket is not known; did you mean 'buckets'",
+        ),
+        (
+            "model_metrics: {gauge: [{name: a, unit: ms, dimensions: [], buckets: [1]}]}",
+            MetricKeyError,
+            r"gauge\[0\] is a gauge: a histogram alone has buckets",
+        ),
+        ("model_metrics: {histograms: []}", MetricKeyError, "did you mean 'histogram'"),
+        (
+            "model_metrics: {gauge: [{name: a, unit: ms, dimension: []}]}",
+            MetricKeyError,
+            r"has no dimensions; did you mean 'dimensions' by model_metrics.gauge\[0\].dimension",
+        ),
+    ],
+)
+def test_wrong_buckets_and_slips_of_the_pen_are_named(write, text, error, told):
+    metrics = Metrics("cat")
+    with pytest.raises(error, match=told) as caught:
+        metrics.declare(write(text))
+    assert str(caught.value).startswith("metrics.yaml: ")
+    assert len(metrics) == 2
+
+
+def test_keys_that_torchserve_passes_over_are_passed_over(write):
+    metrics = Metrics("cat")
+    metrics.declare(write(BOXES % "help: how many, team: cats"))
+    assert "Boxes" in metrics
 
 
 def test_all_problems_are_named_at_once_and_nothing_is_declared(write):

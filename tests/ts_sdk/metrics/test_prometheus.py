@@ -14,8 +14,12 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
+from ts_sdk.errors import RequestError
 from ts_sdk.metrics import Dimension, Metrics, MetricTypes, Sample, SystemMetrics
 from ts_sdk.metrics.prometheus import serve
+from ts_sdk.metrics.served import Served
+from ts_sdk.outcomes import Reply
+from ts_sdk.timing import PhaseTimes
 
 HOST = socket.gethostname()
 MODEL = {"ModelName": "cat", "Level": "Model", "Hostname": HOST}
@@ -165,6 +169,11 @@ def test_promtool_finds_nothing_but_the_style_of_torchserves_names(metrics):
     if promtool is None:
         pytest.skip("promtool is not installed; Debian's package prometheus has it")
     metrics.add_source(SystemMetrics())
+    served = Served("cat", "1.0", PhaseTimes())
+    served.count([Reply(1), Reply.of_error(RequestError("no", status=400))], 0.001)
+    served.waited(0.01)
+    metrics.add_source(served)
+    metrics.add_metric("Cats", 7, "count", None, None, MetricTypes.GAUGE)
     checked = subprocess.run(
         [promtool, "check", "metrics"],
         input=metrics.prometheus_text(),
@@ -172,7 +181,7 @@ def test_promtool_finds_nothing_but_the_style_of_torchserves_names(metrics):
         text=True,
         check=False,
     )
-    style = ("snake_case", '"_total" suffix')
+    style = ("snake_case", '"_total" suffix', "base unit", "should not include type")
     problems = (checked.stdout + checked.stderr).splitlines()
     assert [each for each in problems if not any(word in each for word in style)] == []
     assert checked.returncode in {0, 3}  # 3: matters of style only

@@ -7,7 +7,15 @@ import sys
 
 import pytest
 
-from ts_sdk.metrics import CachingMetric, Dimension, LogLines, Metrics, MetricTypes, Sample
+from ts_sdk.metrics import (
+    CachingMetric,
+    Dimension,
+    LogLines,
+    Metrics,
+    MetricTypeError,
+    MetricTypes,
+    Sample,
+)
 from ts_sdk.metrics.views import MOST_SERIES, OVERFLOW, RECENT_SAMPLES
 
 COUNTER = MetricTypes.COUNTER
@@ -38,6 +46,44 @@ def test_every_sink_gets_every_sample():
     assert late == first[1:]
     assert late[0].dimensions == (("Colour", "grey"),)
     assert late[0].request_id == "one"
+
+
+def test_sinks_can_be_replaced(caplog):
+    caplog.set_level(logging.INFO, "ts_sdk.metrics")
+    before, after = Taken(), Taken()
+    metrics = Metrics("cat", sinks=[before])
+    purrs = metrics.gauge("Purrs")
+    purrs.set(1)
+    metrics.sinks = [after, after.append]
+    purrs.set(2)
+    metrics.add_sink(before)
+    purrs.set(3)
+    assert [each.value for each in before] == [1, 3]
+    assert [each.value for each in after] == [2, 2, 3, 3]
+    assert metrics.sinks[0] is after
+    metrics.sinks = []
+    purrs.set(4)
+    assert metrics["Purrs"].count == 4
+    with pytest.raises(MetricTypeError, match="'stdout' is neither"):
+        metrics.sinks = ["stdout"]
+    assert metrics.sinks == ()
+
+
+def test_a_sink_may_say_what_it_wants():
+    class Choosy(Taken):
+        sample_types = frozenset({MetricTypes.GAUGE})
+        listens = False
+
+        def is_read(self):
+            return self.listens
+
+    choosy = Choosy()
+    metrics = Metrics("cat", sinks=[choosy])
+    metrics.gauge("Purrs").set(1)
+    choosy.listens = True
+    metrics.gauge("Purrs").set(2)
+    metrics.counter("Cats").inc()
+    assert [(each.name, each.value) for each in choosy] == [("Purrs", 2)]
 
 
 def test_log_lines_are_the_sink_unless_others_are_named(caplog):

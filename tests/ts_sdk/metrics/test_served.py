@@ -1,6 +1,7 @@
 """What a model counts of its requests, whichever handler it has and wherever that runs."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -110,11 +111,31 @@ def test_what_the_handler_records_under_such_a_name_stands_over_it(model):
     assert len(list(model.metrics)) == len(set(model.metrics)) == len(model.metrics)
 
 
-def test_waits_are_counted_when_there_is_a_queue():
+def test_before_there_is_a_queue_there_are_no_waits(model):
+    model.predict("a")
+    assert "QueueTime" not in model.metrics
+    assert "ts_queue_latency_microseconds" not in model.metrics
+
+
+def test_waits_are_among_the_models_metrics(model):
+    """Whoever queues requests calls `waited` with what each has waited."""
+    for wait_s in (0.5, 0.25):
+        model._served.waited(wait_s)
+    waits = model.metrics["QueueTime"]
+    assert (waits.value, waits.count, waits.sum) == (250, 2, 750)
+    assert (waits.unit, waits.type) == ("Milliseconds", MetricTypes.GAUGE)
+    assert waits.series.keys() == {(("Level", "Host"),)}
+    assert model.metrics["ts_queue_latency_microseconds"].value == 750_000
+    text = model.metrics.prometheus_text()
+    assert "# TYPE QueueTime gauge" in text
+    assert '",Level="Host"} 250.0' in text
+    assert 'model_name="sources",model_version="1.0"} 750000.0' in text
+
+
+def test_waits_of_many_threads_are_all_counted():
     served = Served("cat", None, PhaseTimes())
-    served.waited(0.5)
-    served.waited(0.25)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(served.waited, [0.25] * 4000))
     found = {view.name: view for view in served.views()}
-    assert (found["QueueTime"].value, found["QueueTime"].count) == (250, 2)
-    assert found["ts_queue_latency_microseconds"].value == 750_000
+    assert (found["QueueTime"].count, found["QueueTime"].sum) == (4000, 1_000_000)
     assert set(found) <= set(METRICS)

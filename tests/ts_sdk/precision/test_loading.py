@@ -128,3 +128,18 @@ def test_a_handler_in_a_process_of_its_own_keeps_them_too(load):
     assert good == pytest.approx([0.0, 0.5], rel=1e-2)
     assert isinstance(bad, NonFiniteOutputError)
     assert bad.layer == "back"  # it cannot take what the code before it hands on
+
+
+@pytest.mark.parametrize("options", [{}, {"precision": "float32"}, {"isolation": "process"}])
+def test_layers_to_keep_need_a_precision_for_the_others(load, options):
+    with pytest.raises(PrecisionError, match="keep_float32 names back, and all layers compute in"):
+        load(keep_float32=["back"], **options)
+
+
+def test_the_configs_layers_do_not_stand_in_the_way_of_float32(load):
+    config = "precision: {dtype: float16, keep_float32: [back]}"
+    assert formats(load(config=config, precision="float32")) == ["float32", "float32"]
+
+
+def test_no_layers_to_keep_go_with_every_precision(load):
+    assert formats(load(keep_float32=[])) == ["float32", "float32"]

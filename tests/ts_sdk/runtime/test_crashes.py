@@ -40,6 +40,11 @@ class TestAProcessThatDies:
         assert isinstance(error.__cause__, RemoteTraceback)
         assert model.predict("well") == "well"
 
+    def test_keeps_its_stacks_for_the_error(self, start, capfd):
+        error = outcome_of(start(), "segfault")
+        assert "Segmentation fault" not in capfd.readouterr().err
+        assert "watch.py" not in error.worker_traceback
+
     def test_is_killed_as_when_memory_runs_out(self, start):
         """The old server answered it with its status for that, too."""
         model = start()

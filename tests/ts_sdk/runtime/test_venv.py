@@ -9,14 +9,17 @@ import subprocess
 import sys
 import threading
 import zipfile
+from contextlib import ExitStack
 from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
 
 import ts_sdk
+from archiver import Archive
+from ts_sdk.cache.environments import Environments
 from ts_sdk.errors import HandlerLoadError, LoadError
-from ts_sdk.runtime.venv import python_with
+from ts_sdk.runtime import venv
 
 TOOLS = ["pip", "uv"]
 
@@ -109,6 +112,11 @@ def _hide(monkeypatch, module, name):
 
 def load(folder, cache, isolation="venv"):
     return ts_sdk.load(folder, device="cpu", isolation=isolation, cache=cache)
+
+
+def python_with(requirements, root):
+    with ExitStack() as resources:
+        return venv.python_with(requirements, root, "sources", resources)
 
 
 def environments(cache):
@@ -223,6 +231,88 @@ class TestAnEnvironment:
         folder = write_folder({"handler.py": HANDLER})
         with load(folder, cache) as model:
             assert model.predict("x")["prefix"] == sys.prefix
+
+
+@pytest.fixture
+def made(archive, cache):
+    """A folder for which an environment was made."""
+    folder = archive("--no-index\n--find-links ./wheels\ncolours\n")
+    make_wheel(folder / "wheels", "colours", "1")
+    load(folder, cache).close()
+    return folder
+
+
+class TestTheCacheOfEnvironments:
+    def test_tells_what_is_there(self, made, cache):
+        (entry,) = cache.environments()
+        assert (entry.kind, entry.archive, entry.in_use) == ("environment", "sources", False)
+        assert entry.size_bytes > 1000
+        assert (cache.root / "environments" / entry.digest / ".made").exists()
+        assert cache.entries() == []
+
+    def test_is_cleared(self, made, cache):
+        (entry,) = cache.environments()
+        clearing = cache.clear()
+        assert (clearing.removed, clearing.kept) == ((entry,), ())
+        assert cache.environments() == []
+        with load(made, cache) as model:
+            assert model.predict("x")["colours"] == ["1", "1"]
+
+    def test_is_cleared_by_name_and_nothing_else_is(self, made, cache, tmp_path):
+        with zipfile.ZipFile(tmp_path / "small.mar", "w") as file:
+            file.writestr("handler.py", HANDLER)
+        with Archive.open(tmp_path / "small.mar") as archive, cache.lease(archive):
+            pass
+        (entry,) = cache.environments()
+        assert cache.clear(entry.digest).removed == (entry,)
+        assert len(cache.entries()) == 1
+
+    def test_keeps_what_a_handler_runs_in(self, made, cache):
+        with load(made, cache) as model:
+            (entry,) = cache.environments()
+            assert entry.in_use
+            assert cache.clear().kept == (entry,)
+            assert model.predict("x")["colours"] == ["1", "1"]
+        assert len(cache.clear().removed) == 1
+
+    def test_keeps_what_is_being_made(self, archive, cache):
+        environments, making = Environments(cache.root), threading.Event()
+        finish = threading.Event()
+
+        def make(folder):
+            folder.mkdir()
+            making.set()
+            assert finish.wait(30)
+            return {}
+
+        def lease():
+            with ExitStack() as resources:
+                environments.lease("key", "sources", make, resources)
+
+        thread = threading.Thread(target=lease)
+        thread.start()
+        assert making.wait(30)
+        try:
+            assert cache.environments()[0].in_use
+            assert len(cache.clear().kept) == 1
+        finally:
+            finish.set()
+            thread.join()
+        assert len(cache.clear().removed) == 1
+
+    def test_shows_the_one_used_last_first(self, made, archive, cache):
+        other = archive("--no-index\n--find-links ../sources/wheels\ncolours==1\n", "others")
+        load(other, cache).close()
+        assert [each.archive for each in cache.environments()] == ["others", "sources"]
+        load(made, cache).close()
+        assert [each.archive for each in cache.environments()] == ["sources", "others"]
+
+    def test_clears_what_was_left_half_made(self, made, cache):
+        (entry,) = cache.environments()
+        (cache.root / "environments" / entry.digest / ".made").unlink()
+        assert [each.archive for each in cache.environments()] == ["?"]
+        assert len(cache.clear().removed) == 1
+        assert cache.environments() == []
 
 
 class TestARequirementThatCannotBeMet:

@@ -18,6 +18,7 @@ from ts_sdk.doctor.checks import (
     paths,
     process_state,
     requirements,
+    text_models,
     torch_load,
     weights,
 )
@@ -36,6 +37,7 @@ CHECKS: tuple[Check, ...] = (
     imports.unparsable_sources,
     files.self_imports,
     imports.missing_imports,
+    text_models.missing_text_libraries,
     imports.old_names,
     imports.missing_own_names,
     requirements.unmet_requirements,

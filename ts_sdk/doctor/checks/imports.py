@@ -88,7 +88,7 @@ def _missing(
             if is_known_package(top)
             else (" and is neither in the archive nor installed")
         )
-        fix = _what_to_install(subject, top)
+        fix = what_to_install(subject, top)
     return Finding(
         check="missing-import",
         severity=severity,
@@ -99,7 +99,7 @@ def _missing(
     )
 
 
-def _what_to_install(subject: Subject, top: str) -> str:
+def what_to_install(subject: Subject, top: str) -> str:
     """How *top* gets there: as the archive's requirements ask for it, if they do."""
     for _, requirement in subject.requirements.values():
         if is_of(requirement.name, top):

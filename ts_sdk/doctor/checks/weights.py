@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
+from archiver.inspection.weights_only import is_allowed
 from ts_sdk.doctor.distributions import UNAVAILABLE, is_known_package, wish_for
 from ts_sdk.doctor.environment import has_module
 from ts_sdk.doctor.findings import Finding, Severity
 from ts_sdk.doctor.pickle_globals import Global
 from ts_sdk.doctor.pickles import ScannedPickle
 from ts_sdk.doctor.subject import Subject
-from ts_sdk.doctor.weights_only import is_allowed
+from ts_sdk.doctor.transformers_folder import transformers_model_type
 from ts_sdk.formats.kinds import Kind, kind_of_form
 from ts_sdk.formats.native_library import library_problem
 from ts_sdk.formats.refusal import Refusal, refusal_of
@@ -155,6 +156,8 @@ def weights_without_model(subject: Subject) -> Iterator[Finding]:
     name = subject.model.serialized_file
     if name is None or subject.model.model_file is not None or not subject.loads_by_base:
         return
+    if transformers_model_type(subject) is not None:
+        return
     found = subject.serialized.get(name)
     if found is None or found.problem or found.form not in {"torch zip", "pickle", "safetensors"}:
         return
@@ -175,7 +178,9 @@ def weights_without_model(subject: Subject) -> Iterator[Finding]:
 def no_model_at_all(subject: Subject) -> Iterator[Finding]:
     """An archive of which `BaseHandler` is to load a model, and that names none."""
     model = subject.model
-    if model.serialized_file is None and model.model_file is None and subject.needs_model:
+    if model.serialized_file is not None or model.model_file is not None:
+        return
+    if subject.needs_model and transformers_model_type(subject) is None:
         yield Finding(
             check="no-model",
             severity=Severity.BLOCKS,

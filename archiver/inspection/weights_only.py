@@ -1,7 +1,7 @@
-"""What `torch.load` accepts with ``weights_only=True``, told without importing torch.
+"""What `torch.load` accepts with ``weights_only=True``, told without PyTorch.
 
-torch takes more than a second to import, and a store is looked through in less. That the lists are
-torch's own is kept by a test, which compares them with the torch that is installed.
+PyTorch need not be there, and takes more than a second to import. That the lists are
+PyTorch's own is kept by a test, which compares them with the one that is installed.
 """
 
 import re

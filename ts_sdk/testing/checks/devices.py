@@ -1,0 +1,114 @@
+"""Promises about devices and precisions."""
+
+import importlib.util
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ts_sdk.errors import RequestError
+from ts_sdk.precision_report.answers import answers_difference, probabilities_in, top_label
+from ts_sdk.testing.case import HandlerCase
+from ts_sdk.testing.promise import CheckSkipped, PromiseBroken, check
+
+if TYPE_CHECKING:
+    import torch
+
+    from ts_sdk.model import Model
+
+_NEAR_TIE = 2.0
+"""Two labels whose probabilities are closer than so many tolerances may change places."""
+
+_DRIFT = 0.02
+"""As `ts_sdk.measure_precision` takes for safe: a share of the largest number, of a probability the
+difference itself."""
+
+
+@check()
+def check_the_model_is_on_its_device(case: HandlerCase) -> None:
+    """All parameters and buffers of the model lie on the device that was asked for.
+
+    Load weights with map_location=self.device, move the module with .to(self.device), and register
+    tensors that belong to a module as buffers.
+    """
+    for device in _devices():
+        with case.load(device=device) as model:
+            for name, tensor in _tensors_of(model):
+                if tensor.device.type != model.device.type:
+                    raise PromiseBroken(f"with device={device!r}, {name} is on {tensor.device}")
+
+
+@check(deep=True)
+def check_devices_agree(case: HandlerCase) -> None:
+    """On CUDA the answers are those of the CPU.
+
+    Look for tensors that are made on a fixed device, and for sums in an order of their own.
+    """
+    if "cuda" not in _devices():
+        raise CheckSkipped("there is no CUDA device here")
+    with case.load(device="cpu") as model:
+        expected = case.answers(case.requests, model)
+    with case.load(device="cuda") as model:
+        _hold_to_drift("on CUDA", case.answers(case.requests, model), expected)
+
+
+@check(deep=True, compares=True)
+def check_half_precision_stays_close(case: HandlerCase) -> None:
+    """In the precisions that are promised, the answers stay those of float32 within 0.02.
+
+    `mar precision` finds the layers to keep in float32; do sums, norms and softmax in float32.
+    """
+    from ts_sdk.precision import Precision
+
+    words = dict.fromkeys((*case.expectations.precisions, str(case.model.precision)))
+    reduced = [word for word in words if word != Precision.FLOAT32]
+    if not reduced:
+        raise CheckSkipped("no precision is promised: declare `testing: {precisions: [float16]}`")
+    with case.load(precision=str(Precision.FLOAT32)) as model:
+        expected = case.answers(case.requests, model)
+    for word in reduced:
+        with case.load(precision=word) as model:
+            outcomes = case.outcomes(case.requests, model)
+        for index, outcome in enumerate(outcomes):
+            if isinstance(outcome, RequestError):
+                raise PromiseBroken(
+                    f"in {word}, request {index} was not answered: {outcome.message}"
+                ) from outcome
+        _hold_to_drift(f"in {word}", outcomes, expected)
+
+
+def _hold_to_drift(where: str, actual: list[Any], expected: list[Any]) -> None:
+    for index, (got, wanted) in enumerate(zip(actual, expected, strict=True)):
+        drift = answers_difference(wanted, got)
+        if drift is None:
+            raise PromiseBroken(f"{where}, the answer to request {index} is of another structure")
+        if drift > _DRIFT:
+            raise PromiseBroken(
+                f"{where}, the answer to request {index} is {drift:.2g} apart, {_DRIFT} is allowed"
+            )
+        _hold_to_label(f"{where}, request {index}", got, wanted)
+
+
+def _hold_to_label(where: str, actual: object, expected: object) -> None:
+    wanted, got = probabilities_in(expected), probabilities_in(actual)
+    if wanted is None or got is None:
+        return
+    label, found = top_label(wanted), top_label(got)
+    if label != found and wanted[label] - wanted.get(found, 0.0) > _NEAR_TIE * _DRIFT:
+        raise PromiseBroken(f"{where} gets {found!r}, and {label!r} in float32")
+
+
+def _devices() -> list[str]:
+    import torch
+
+    return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+
+
+def _tensors_of(model: "Model") -> Iterator[tuple[str, "torch.Tensor"]]:
+    """The parameters and buffers of the handler's model, where it is a module of torch."""
+    if importlib.util.find_spec("torch") is None:
+        return
+    from torch import nn
+
+    module = getattr(model.handler, "model", None)
+    if isinstance(module, nn.Module):
+        yield from module.named_parameters()
+        yield from module.named_buffers()

@@ -1,0 +1,99 @@
+"""Promises about explanations."""
+
+import importlib.util
+import math
+from typing import TYPE_CHECKING, Any
+
+from ts_sdk.errors import ExplanationError, RequestError
+from ts_sdk.rows import Request
+from ts_sdk.testing.case import HandlerCase
+from ts_sdk.testing.promise import CheckSkipped, PromiseBroken, check
+
+if TYPE_CHECKING:
+    from ts_sdk.explain import Explanation
+
+_COMPLETE = 0.05
+"""How much of the score's change attributions that promise to add up to it may miss."""
+
+_NO_CLASS = 1_000_000_007
+_SERVER_ERROR = 500
+
+
+@check(deep=True)
+def check_each_request_gets_one_explanation(case: HandlerCase) -> None:
+    """Requests with the header `explain: True` get one explanation each, beside predictions too.
+
+    Return from explain_handle(), or get_insights(), a list with one explanation, which can be sent.
+    """
+    case.require_explaining()
+    asked = [_explained(request) for request in case.requests]
+    explained = case.answers(asked)
+    if any(each is None for each in explained):
+        raise PromiseBroken("a request that asks for an explanation got None")
+    beside = case.answers([asked[0], case.requests[-1]])[1]
+    seen = "beside a request for an explanation, a prediction is another"
+    case.assert_close(beside, case.alone[-1], seen)
+
+
+@check(deep=True)
+def check_attributions_fit_the_input(case: HandlerCase) -> None:
+    """An explanation has a number for each value of the model's input, finite and complete.
+
+    Look for a preprocess() that hands the model something that gradients do not come back through;
+    what a method promises to add up to the score's change misses it by a twentieth at most.
+    """
+    for index, explanation in enumerate(_explanations(case)):
+        numbers = explanation.attributions
+        if not _all_finite(numbers):
+            raise PromiseBroken(f"the explanation of request {index} holds NaN or infinity")
+        if explanation.picture is not None and numbers.shape[-2:] != explanation.picture.size[::-1]:
+            raise PromiseBroken(
+                f"the explanation of request {index} is {numbers.shape[-2:]}, the input is "
+                f"{explanation.picture.size[::-1]}"
+            )
+        delta, change = explanation.delta, abs(float(numbers.sum()))
+        if delta is not None and abs(delta) > _COMPLETE * max(change, 1.0):
+            raise PromiseBroken(
+                f"the explanation of request {index} by {explanation.method} adds up to "
+                f"{change:.3g} and misses the score's change by {abs(delta):.3g}"
+            )
+
+
+@check()
+def check_a_wrong_target_is_refused(case: HandlerCase) -> None:
+    """An explanation for a class that does not exist is refused with a status from 400 to 499.
+
+    Compare the target with the number of classes in get_insights(), and raise RequestError.
+    """
+    case.require_explaining()
+    outcome = case.outcomes([_explained(case.requests[0], target=_NO_CLASS)])[0]
+    if not isinstance(outcome, RequestError):
+        raise PromiseBroken(f"target {_NO_CLASS} got an explanation")
+    if outcome.status >= _SERVER_ERROR:
+        raise PromiseBroken(
+            f"target {_NO_CLASS} got status {outcome.status}: {outcome.message}"
+        ) from outcome
+
+
+def _explained(request: Request, target: int | None = None) -> Request:
+    parts = dict(request.parts) if target is None else {**request.parts, "target": target}
+    return Request(parts, {**request.headers, "explain": "True"}, request.content_types)
+
+
+def _explanations(case: HandlerCase) -> "list[Explanation]":
+    if importlib.util.find_spec("captum") is None:
+        raise CheckSkipped("captum is not installed: pip install 'ts-sdk[explain]'")
+    try:
+        explained: list[Any] = case.model.explain_batch(case.requests)
+    except (ExplanationError, RequestError) as error:
+        raise CheckSkipped(f"its answers cannot be explained: {error}") from error
+    for index, each in enumerate(explained):
+        if isinstance(each, ExplanationError):
+            raise CheckSkipped(f"the answer to request {index} cannot be explained: {each}")
+        if isinstance(each, RequestError):
+            raise PromiseBroken(f"request {index} was not explained: {each.message}") from each
+    return explained
+
+
+def _all_finite(numbers: Any) -> bool:  # noqa: ANN401 - an array
+    return all(map(math.isfinite, numbers.ravel().tolist()))

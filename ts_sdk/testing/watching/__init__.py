@@ -1,0 +1,1 @@
+"""Instruments that checks share: what a handler prints, writes, opens and leaves behind."""

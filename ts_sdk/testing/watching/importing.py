@@ -1,0 +1,112 @@
+"""A process of its own that imports a handler's module and prints, as JSON, what that changed.
+
+What the installed packages that it imports do by themselves is not the handler's fault: they are
+imported before.
+"""
+
+import ast
+import contextlib
+import importlib
+import importlib.util
+import json
+import os
+import sys
+import sysconfig
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import redirect_stdout
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ts_sdk.testing.watching.auditing import watching_writes
+from ts_sdk.testing.watching.process_settings import changes, process_settings
+
+
+def main(target: dict[str, Any]) -> list[str]:
+    """Import *target* and say what changed: one phrase a change, to follow "importing it"."""
+    import torch  # so that what torch itself does is not counted
+
+    torch.zeros(1)
+    prepared = _prepared(target)
+    before = process_settings()
+    with watching_writes() as written, redirect_stdout(sys.stderr):
+        prepared()
+    found = changes(before, process_settings())
+    found += [f"writes {path}" for path in dict.fromkeys(written) if path != Path(os.devnull)]
+    return found
+
+
+def _prepared(target: dict[str, Any]) -> Callable[[], object]:
+    """What imports the module, once everything else is ready."""
+    if "archive" not in target:
+        sys.path[:] = target["path"]
+        _import_installed(_imported_by(Path(target["file"])))
+        return lambda: _import_file(target["module"], target["file"])
+    from archiver import Archive
+    from ts_sdk.cache import ExtractionCache
+    from ts_sdk.entry_points import find_handler
+    from ts_sdk.imports import ArchiveCode
+
+    with Archive.open(Path(target["archive"])) as archive:
+        named = archive.manifest.model.handler or "base_handler"
+        folder = archive.path.resolve()
+        if archive.form != "folder":
+            folder = ExtractionCache().lease(archive).folder.resolve()
+    own = {path.relative_to(folder).parts[0].removesuffix(".py") for path in folder.rglob("*.py")}
+    for file in folder.rglob("*.py"):
+        names = _imported_by(file)
+        _import_installed(name for name in names if name.partition(".")[0] not in own)
+    code = ArchiveCode(folder)
+
+    def import_handler() -> None:
+        with code.starting():
+            find_handler(code, named)
+
+    return import_handler
+
+
+def _imported_by(file: Path) -> Iterator[str]:
+    """The modules that *file* imports when it is imported itself, as far as it names them."""
+    try:
+        waiting: list[ast.AST] = [ast.parse(file.read_bytes())]
+    except SyntaxError:  # which the import tells
+        return
+    while waiting:
+        node = waiting.pop(0)
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+
+
+def _import_installed(names: Iterable[str]) -> None:
+    """Import those of *names* that are Python's own or installed; others are left alone."""
+    installed = {os.path.realpath(path) for path in sysconfig.get_paths().values()}
+    for name in names:
+        spec = importlib.util.find_spec(name.partition(".")[0])
+        if spec is None or not spec.origin:
+            continue
+        if any(os.path.realpath(spec.origin).startswith(place + os.sep) for place in installed):
+            with contextlib.suppress(Exception), warnings.catch_warnings():
+                importlib.import_module(name)  # where it fails, the handler's import says so
+
+
+def _import_file(name: str, file: str) -> ModuleType:
+    """The module *name*, by its name where that leads to *file*, else from there."""
+    spec = importlib.util.find_spec(name) if "." not in name else None
+    if spec is not None and spec.origin == file:
+        return importlib.import_module(name)
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} cannot be imported as a module")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(json.loads(sys.argv[1]))))  # noqa: T201 - how the result gets back
