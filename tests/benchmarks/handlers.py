@@ -142,8 +142,9 @@ def main() -> None:
     print("By hand is the same decoding, resizing and module, and answers of the same shape.\n")
     with tempfile.TemporaryDirectory(dir="build") as folder:
         print(_whole_requests(Path(folder)))
-    print("\nDecoding and preparing a batch of 8 JPEGs, by how many threads decode. The first row,")
-    print("which holds no lock and needs no memory, is what the machine had to give:\n")
+    print("\nDecoding and preparing a batch of 8 JPEGs, with one thread and with two, for decoding")
+    print("and for torch. The first row, which holds no lock and needs no memory, is what the")
+    print("machine had to give:\n")
     print(_threads())
     print(f"\nThe answer to one picture of 224 x 224 with {_REGIONS} classes, as it is sent:\n")
     print(_answer_sizes())
@@ -235,6 +236,7 @@ def _preprocessing(
     handler: ImageClassifier | ObjectDetector, batch: list[dict[str, Any]], threads: int
 ) -> Callable[[], object]:
     def run() -> object:
+        torch.set_num_threads(threads)
         handler.decode_threads = threads
         return handler.preprocess(batch)
 

@@ -176,6 +176,17 @@ def test_a_handler_that_says_nothing_of_pictures_has_regions_in_the_models_input
     assert found.attributions[0, :2, :3] == pytest.approx(np.full((2, 3), 2), abs=1e-5)
 
 
+def test_a_handler_of_ones_own_may_tell_what_the_model_sees(load_folder):
+    window = """
+    def explained_window(self, row):
+        return (30, 20), (6.0, 0.0, 18.0, 20.0)
+"""
+    model = load_folder({"handler.py": OWN_HANDLER + window})
+    picture = np.ones((4, 6), np.float32).tolist()  # 2 by 5 pixels of what was sent each
+    found = model.explain(picture, target=0, region=(0, 0, 10, 30))
+    assert np.array_equal(found.region, np.arange(6)[None, :].repeat(4, 0) < 2)
+
+
 @pytest.mark.parametrize(
     ("region", "why"),
     [
