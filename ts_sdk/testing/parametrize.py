@@ -1,6 +1,7 @@
 """`parametrize_checks`: each promise a test of its own, in pytest."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ts_sdk.testing.building import Handler
@@ -11,6 +12,9 @@ from ts_sdk.testing.sources import source_of
 
 if TYPE_CHECKING:
     from _pytest.mark.structures import MarkDecorator, ParameterSet
+
+
+_OURS = str(Path(__file__).parents[1])
 
 
 class BoundCheck:
@@ -38,9 +42,23 @@ class BoundCheck:
             self.check(self.case)
         except CheckSkipped as reason:
             pytest.skip(str(reason))
+        except PromiseBroken as broken:
+            raise broken from _of_the_handler(broken.__cause__)
 
     def __repr__(self) -> str:
         return f"<{self.check.name} of {self.case.name}>"
+
+
+def _of_the_handler(error: BaseException | None) -> BaseException | None:
+    """What the handler itself has raised, without the way that led to the handler."""
+    while error is not None and error.__cause__ is not None:
+        error = error.__cause__
+    if error is None:
+        return None
+    step = error.__traceback__
+    while step is not None and step.tb_frame.f_code.co_filename.startswith(_OURS):
+        step = step.tb_next
+    return error if step is None else error.with_traceback(step)
 
 
 def parametrize_checks(

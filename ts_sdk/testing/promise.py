@@ -59,6 +59,7 @@ class Check:
             PromiseBroken: The handler does not keep the promise.
             CheckSkipped: It cannot be judged here.
         """
+        __tracebackhide__ = True  # pytest shows the caller's line
         if self.needs_requests:
             case.require_answers(self.name)
         if self.compares:

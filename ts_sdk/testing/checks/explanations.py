@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 _COMPLETE = 0.05
 """How much of the score's change attributions that promise to add up to it may miss."""
 
+_STEPS = 50
+_MORE_STEPS = 200
+"""Of the integral, where the usual number of steps is too coarse for a deep model."""
+
+_ENOUGH = 2
+"""Requests that are explained: it takes long."""
+
 _NO_CLASS = 1_000_000_007
 _SERVER_ERROR = 500
 
@@ -26,7 +33,7 @@ def check_each_request_gets_one_explanation(case: HandlerCase) -> None:
     Return from explain_handle(), or get_insights(), a list with one explanation, which can be sent.
     """
     case.require_explaining()
-    asked = [_explained(request) for request in case.requests]
+    asked = [_explained(request) for request in case.requests[:_ENOUGH]]
     explained = case.answers(asked)
     if any(each is None for each in explained):
         raise PromiseBroken("a request that asks for an explanation got None")
@@ -42,21 +49,23 @@ def check_attributions_fit_the_input(case: HandlerCase) -> None:
     Look for a preprocess() that hands the model something that gradients do not come back through;
     what a method promises to add up to the score's change misses it by a twentieth at most.
     """
-    for index, explanation in enumerate(_explanations(case)):
-        numbers = explanation.attributions
-        if not _all_finite(numbers):
-            raise PromiseBroken(f"the explanation of request {index} holds NaN or infinity")
-        if explanation.picture is not None and numbers.shape[-2:] != explanation.picture.size[::-1]:
-            raise PromiseBroken(
-                f"the explanation of request {index} is {numbers.shape[-2:]}, the input is "
-                f"{explanation.picture.size[::-1]}"
-            )
-        delta, change = explanation.delta, abs(float(numbers.sum()))
-        if delta is not None and abs(delta) > _COMPLETE * max(change, 1.0):
-            raise PromiseBroken(
-                f"the explanation of request {index} by {explanation.method} adds up to "
-                f"{change:.3g} and misses the score's change by {abs(delta):.3g}"
-            )
+    explanation = _explanation(case, steps=_STEPS)
+    numbers = explanation.attributions
+    if not _all_finite(numbers):
+        raise PromiseBroken("the explanation of request 0 holds NaN or infinity")
+    if explanation.picture is not None and numbers.shape[-2:] != explanation.picture.size[::-1]:
+        raise PromiseBroken(
+            f"the explanation of request 0 is {numbers.shape[-2:]}, the input is "
+            f"{explanation.picture.size[::-1]}"
+        )
+    if _misses(explanation):
+        explanation = _explanation(case, steps=_MORE_STEPS)
+    if _misses(explanation):
+        raise PromiseBroken(
+            f"the explanation of request 0 by {explanation.method} adds up to "
+            f"{explanation.attributions.sum():.3g} and misses the score's change by "
+            f"{abs(explanation.delta or 0):.3g}, in {_MORE_STEPS} steps"
+        )
 
 
 @check()
@@ -80,19 +89,24 @@ def _explained(request: Request, target: int | None = None) -> Request:
     return Request(parts, {**request.headers, "explain": "True"}, request.content_types)
 
 
-def _explanations(case: HandlerCase) -> "list[Explanation]":
+def _explanation(case: HandlerCase, *, steps: int) -> "Explanation":
+    """Why the first request is answered as it is."""
     if importlib.util.find_spec("captum") is None:
         raise CheckSkipped("captum is not installed: pip install 'ts-sdk[explain]'")
     try:
-        explained: list[Any] = case.model.explain_batch(case.requests)
-    except (ExplanationError, RequestError) as error:
+        return case.model.explain(case.requests[0], steps=steps)
+    except ExplanationError as error:
         raise CheckSkipped(f"its answers cannot be explained: {error}") from error
-    for index, each in enumerate(explained):
-        if isinstance(each, ExplanationError):
-            raise CheckSkipped(f"the answer to request {index} cannot be explained: {each}")
-        if isinstance(each, RequestError):
-            raise PromiseBroken(f"request {index} was not explained: {each.message}") from each
-    return explained
+    except RequestError as error:
+        raise PromiseBroken(f"request 0 was not explained: {error.message}") from error
+
+
+def _misses(explanation: "Explanation") -> bool:
+    """Whether attributions that promise to add up to the score's change do not."""
+    if explanation.delta is None:
+        return False
+    change = abs(float(explanation.attributions.sum()))
+    return abs(explanation.delta) > _COMPLETE * max(change, 1.0)
 
 
 def _all_finite(numbers: Any) -> bool:  # noqa: ANN401 - an array

@@ -12,8 +12,7 @@ import json
 import os
 import sys
 import sysconfig
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 from types import ModuleType
@@ -41,7 +40,7 @@ def _prepared(target: dict[str, Any]) -> Callable[[], object]:
     """What imports the module, once everything else is ready."""
     if "archive" not in target:
         sys.path[:] = target["path"]
-        _import_installed(_imported_by(Path(target["file"])))
+        _import_installed(_imported_by(Path(target["file"])), {target["module"].partition(".")[0]})
         return lambda: _import_file(target["module"], target["file"])
     from archiver import Archive
     from ts_sdk.cache import ExtractionCache
@@ -55,8 +54,7 @@ def _prepared(target: dict[str, Any]) -> Callable[[], object]:
             folder = ExtractionCache().lease(archive).folder.resolve()
     own = {path.relative_to(folder).parts[0].removesuffix(".py") for path in folder.rglob("*.py")}
     for file in folder.rglob("*.py"):
-        names = _imported_by(file)
-        _import_installed(name for name in names if name.partition(".")[0] not in own)
+        _import_installed(_imported_by(file), own)
     code = ArchiveCode(folder)
 
     def import_handler() -> None:
@@ -82,16 +80,18 @@ def _imported_by(file: Path) -> Iterator[str]:
             waiting += ast.iter_child_nodes(node)
 
 
-def _import_installed(names: Iterable[str]) -> None:
-    """Import those of *names* that are Python's own or installed; others are left alone."""
-    installed = {os.path.realpath(path) for path in sysconfig.get_paths().values()}
+def _import_installed(names: Iterable[str], own: Collection[str]) -> None:
+    """Import those of *names* that are Python's own or installed, and not the handler's *own*."""
+    kinds = ("stdlib", "purelib", "platlib")
+    places = tuple(os.path.realpath(sysconfig.get_path(kind)) + os.sep for kind in kinds)
     for name in names:
-        spec = importlib.util.find_spec(name.partition(".")[0])
-        if spec is None or not spec.origin:
+        top = name.partition(".")[0]
+        if top in own:
             continue
-        if any(os.path.realpath(spec.origin).startswith(place + os.sep) for place in installed):
-            with contextlib.suppress(Exception), warnings.catch_warnings():
-                importlib.import_module(name)  # where it fails, the handler's import says so
+        with contextlib.suppress(Exception):  # where it fails, the handler's import says so
+            spec = importlib.util.find_spec(top)
+            if spec and spec.origin and os.path.realpath(spec.origin).startswith(places):
+                importlib.import_module(name)
 
 
 def _import_file(name: str, file: str) -> ModuleType:
