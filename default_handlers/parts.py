@@ -45,5 +45,6 @@ def other_parts(row: Mapping[str, Any]) -> dict[str, Any]:
 def described(value: object) -> str:
     """What *value* is, for telling the sender what arrived in place of what was expected."""
     if isinstance(value, Mapping):
-        return f"a JSON object with the keys {', '.join(map(repr, list(value)[:5]))}"
+        keys = ", ".join(map(repr, list(value)[:5]))
+        return f"a JSON object with the keys {keys}" if keys else "an empty JSON object"
     return f"{value!r:.60}" if isinstance(value, int | float) else f"a {type(value).__name__}"

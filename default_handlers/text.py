@@ -19,6 +19,7 @@ from default_handlers.tokens import (
 )
 from default_handlers.vocabulary import SHAPES, read_vocabulary
 from default_handlers.words import basic_english, without_accents, without_html, without_punctuation
+from ts_sdk.config import handler_section
 from ts_sdk.errors import ConfigError, RequestError
 from ts_sdk.handler import BaseHandler
 
@@ -87,7 +88,11 @@ class TextHandler(BaseHandler):
         folder = Path(context.system_properties["model_dir"])
         if _has_tokenizer(folder, vocabulary):
             self.text_tokenizer = TextTokenizer(folder, positions_in(self.model))
-        settings = Settings(_with_words(self.settings), self.model_yaml_config, owner_of(self))
+        settings = Settings(
+            _with_words(handler_section(self.model_yaml_config)),
+            self.model_yaml_config,
+            owner_of(self),
+        )
         self.read_settings(settings)
         settings.check()
         if self.text_tokenizer is None:

@@ -24,6 +24,7 @@ from default_handlers.presets import IMAGENET, ImagePreset
 from default_handlers.scores import joined
 from default_handlers.setting_names import owner_of
 from default_handlers.settings import Settings
+from ts_sdk.config import handler_section
 from ts_sdk.errors import RequestError
 from ts_sdk.handler import BaseHandler, Row
 from ts_sdk.tensors.parts import value_of
@@ -75,7 +76,9 @@ class VisionHandler(BaseHandler):
             LoadError: The model cannot be loaded, or a setting is wrong.
         """
         super().initialize(context)
-        settings = Settings(self.settings, self.model_yaml_config, owner_of(self))
+        settings = Settings(
+            handler_section(self.model_yaml_config), self.model_yaml_config, owner_of(self)
+        )
         self.read_settings(settings)
         settings.check()
         if self.preset.layout == "channels_last" and _has_filters(self.model):

@@ -73,6 +73,20 @@ _KNOWN: Mapping[str, tuple[Callable[[object], bool], str]] = {
 """Keys whose values are checked; any other key belongs to the handler."""
 
 
+def handler_section(values: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Section `handler` of what a `model-config.yaml` says, empty when there is none.
+
+    Raises:
+        ConfigError: It is no section.
+    """
+    section = (values or {}).get("handler") or {}
+    if not isinstance(section, dict):
+        raise ConfigError(
+            f"model-config.yaml: handler must be a section of names and values, not {section!r}"
+        )
+    return section
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """What `model-config.yaml` says; everything is absent when there is no such file.

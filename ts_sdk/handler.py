@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ts_sdk.batch import Batch, current_batch, handling
+from ts_sdk.config import handler_section
 from ts_sdk.devices import device_of
 from ts_sdk.errors import ConfigError, HandlerContractError, RequestError
 from ts_sdk.formats import load_module
@@ -80,13 +81,18 @@ class BaseHandler:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The `handler:` section of `model-config.yaml`, empty when there is none."""
-        section = (self.model_yaml_config or {}).get("handler") or {}
-        if not isinstance(section, dict):
-            raise ConfigError(
-                f"model-config.yaml: handler must be a section of names and values, not {section!r}"
-            )
-        return section
+        """The `handler:` section of `model-config.yaml`, empty when there is none.
+
+        A handler that was written before this may keep something of its own by that name.
+        """
+        if "settings" in vars(self):
+            own: dict[str, Any] = vars(self)["settings"]
+            return own
+        return handler_section(self.model_yaml_config)
+
+    @settings.setter
+    def settings(self, value: dict[str, Any]) -> None:
+        vars(self)["settings"] = value
 
     def initialize(self, context: "Context") -> None:
         """Load the model and the class names.

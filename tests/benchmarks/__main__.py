@@ -24,6 +24,8 @@ NAMES = (
     "preprocessing",
     "handlers",
     "metrics",
+    "pool",
+    "serving",
     "startup",
 )
 

@@ -1,75 +1,12 @@
 """The real TorchServe 0.12 server on the loopback address, for the archives of a test."""
 
-import http.client
-import json
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.benchmarks import peer
-
-_START_S = 150
-_REQUEST_S = 60
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the server sent."""
-
-    status: int
-    phrase: str
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def content_type(self) -> str | None:
-        """The header of that name."""
-        return self.headers.get("content-type")
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running server; *log* is what it prints."""
-
-    port: int
-    management_port: int
-    log: Path
-
-    def predict(
-        self, model: str, body: bytes, content_type: str, *, task: str = "predictions"
-    ) -> Answer:
-        """The answer to one request."""
-        headers = {"Content-Type": content_type}
-        return _ask(self.port, "POST", f"/{task}/{model}", body, headers)
-
-    def description(self, model: str) -> Any:
-        """What the model's handler says of itself."""
-        path = f"/models/{model}/1.0?customized=true"
-        answer = _ask(self.management_port, "GET", path)
-        assert answer.status == 200, answer
-        return json.loads(answer.body)[0]["customizedMetadata"]
-
-
-def _ask(
-    port: int, method: str, path: str, body: bytes | None = None, headers: Any = None
-) -> Answer:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_REQUEST_S)
-    try:
-        connection.request(method, path, body, headers or {})
-        answer = connection.getresponse()
-        sent = {name.lower(): value for name, value in answer.getheaders()}
-        return Answer(answer.status, answer.reason, sent, answer.read())
-    finally:
-        connection.close()
+from tests.benchmarks.peer_server import Server, running_server
 
 
 @pytest.fixture(scope="module")
@@ -78,72 +15,10 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 
     Keyword arguments are further properties of the server.
     """
-    running: list[subprocess.Popen[bytes]] = []
+    with ExitStack() as running:
 
-    def start(store: Path, *archives: str, **properties: str) -> Server:
-        folder = tmp_path_factory.mktemp("server")
-        ports = [_free_port() for _ in range(5)]
-        (folder / "config.properties").write_text(_config(ports, properties))
-        log = folder / "log.txt"
-        models = [f"{Path(name).stem}={name}" for name in archives]
-        command = [sys.executable, "-c", "from ts.model_server import start; start()"]
-        command += ["--start", "--foreground", "--disable-token-auth", "--no-config-snapshots"]
-        command += ["--ts-config", str(folder / "config.properties")]
-        command += ["--model-store", str(store), "--models", *models]
-        environment = peer.environment() | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "TMPDIR": str(folder),  # where the number of its process is
-            "TEMP": str(folder),  # and where its sockets are
-            "LOG_LOCATION": str(folder),
-            "METRICS_LOCATION": str(folder),
-        }
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command,
-                stdout=output,
-                stderr=output,
-                env=environment,
-                cwd=folder,
-                start_new_session=True,
-            )
-        running.append(process)
-        server = Server(ports[0], ports[1], log)
-        _wait_until_ready(server, process)
-        return server
+        def start(store: Path, *archives: str, **properties: str) -> Server:
+            folder = tmp_path_factory.mktemp("server")
+            return running.enter_context(running_server(folder, store, archives, properties))
 
-    yield start
-    for process in running:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, 9)
-        process.wait()
-
-
-def _config(ports: list[int], properties: dict[str, str]) -> str:
-    names = ("inference_address", "management_address", "metrics_address")
-    addresses = [f"http://127.0.0.1:{port}" for port in ports[:3]]
-    of_grpc = ("grpc_inference_port", "grpc_management_port")
-    named = {
-        **dict(zip(names, addresses, strict=True)),
-        **dict(zip(of_grpc, ports[3:], strict=True)),
-        "default_workers_per_model": 1,
-        "default_response_timeout": 60,
-        **properties,
-    }
-    return "".join(f"{name}={value}\n" for name, value in named.items())
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline and process.poll() is None:
-        with suppress(OSError, ValueError):
-            if json.loads(_ask(server.port, "GET", "/ping").body)["status"] == "Healthy":
-                return
-        time.sleep(0.5)
-    pytest.fail(f"the server did not start:\n{server.log.read_text()[-3000:]}")
+        yield start

@@ -13,7 +13,7 @@ from torchserve_corpus.outcome import apart
 
 import archiver
 import ts_sdk
-from tests.torchserve.conftest import Answer, Server
+from tests.benchmarks.peer_server import Answer, Server
 from ts_sdk import Model, Response
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

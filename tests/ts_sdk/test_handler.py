@@ -375,3 +375,17 @@ def test_a_part_of_a_batch_does_not_know_which_row_of_the_batch_is_at_fault(cont
     with handling(Batch(3, context)), pytest.raises(RequestError) as caught:
         Strict().handle([{}] * 3, context)
     assert caught.value.index is None
+
+
+def test_an_older_handler_may_keep_something_of_its_own_as_settings(tmp_path):
+    class Older(BaseHandler):
+        def initialize(self, context):
+            self.settings = {"beam": 4}
+
+        def postprocess(self, data):
+            return [self.settings["beam"] for _ in data]
+
+    older = Older()
+    older.initialize(None)
+    assert older.postprocess([1, 2]) == [4, 4]
+    assert BaseHandler().settings == {}

@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any
 from ts_sdk.cli.tables import Column, print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ts_sdk.samples import GoldenResult
     from ts_sdk.testing import CheckReport, CheckResult
+    from ts_sdk.testing.report import Verdict
 
-_WORDS = {"expected": "broken, as declared", "unexpected": "kept, not as declared"}
+_WORDS: "Mapping[Verdict, str]" = {
+    "expected": "broken, as declared",
+    "unexpected": "kept, not as declared",
+}
 """What verdicts are called where their own word would be unclear."""
 
-_VERDICTS = ("kept", "broken", "unexpected", "expected", "skipped")
+_VERDICTS: "tuple[Verdict, ...]" = ("kept", "broken", "unexpected", "expected", "skipped")
 _LONGEST_REASON = 100
 
 
@@ -88,7 +94,8 @@ def print_tested(tested: Tested, *, deep: bool) -> None:
     )
     wrong = [result.message for result in tested.report.failures]
     wrong += [str(golden) for golden in tested.compared if not golden.passed or golden.is_nearest]
-    print("", *wrong, _summary(tested), sep="\n\n" if wrong else "\n")
+    for text in (*wrong, _summary(tested)):
+        print(f"\n{text}")
     for hint in _hints(tested, deep=deep):
         print(hint)
 

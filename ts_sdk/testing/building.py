@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archiver import DEFAULT_LIMITS
-from ts_sdk.errors import HandlerLoadError
+from ts_sdk.errors import HandlerLoadError, LoadError
 from ts_sdk.loader import start_archive
 from ts_sdk.starting import NOTHING_GIVEN, Given, Isolation, LoadOptions
 
@@ -138,7 +138,11 @@ class HandlerSources:
                 f"isolation={options.isolation!r} takes a handler's file or name and a model's "
                 "file: classes and modules of this program stay in its process"
             )
-        model = start_archive(folder, options, resources, given)
+        try:
+            model = start_archive(folder, options, resources, given)
+        except LoadError as error:
+            error.archive = Path(_name_of(self.handler))  # nobody knows the folder's name
+            raise
         if is_live and not taken:
             model.close()
             raise HandlerLoadError(

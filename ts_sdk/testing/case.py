@@ -222,7 +222,7 @@ class HandlerCase:
             CheckSkipped: The handler is a module's function, or in another process.
         """
         if model.handler is None:
-            raise CheckSkipped("the handler is no object of this process")
+            raise CheckSkipped("the handler is a function, or in another process")
         return model._runner.use(work)  # type: ignore[attr-defined,no-any-return] # noqa: SLF001 - no caller but tests needs it
 
     def tolerance(self, model: "Model | None" = None) -> Tolerance:

@@ -23,7 +23,7 @@ class DigitHandler(BaseHandler):
         for index, row in enumerate(data):
             try:
                 sheet = Image.open(io.BytesIO(row["body"])).convert("L")
-            except OSError:
+            except (OSError, TypeError):
                 self.reject(index, "this is no picture")
                 continue
             if np.ptp(np.asarray(sheet)) < BLANK:

@@ -23,6 +23,20 @@ class Colours(nn.Module):
         return {"out": pictures}
 """
 
+DETECTOR = """
+import torch
+from torch import nn
+
+
+class Whole(nn.Module):
+    def forward(self, pictures):
+        box = torch.tensor([[0.0, 0.0, 8.0, 8.0]])
+        return [
+            {"boxes": box, "labels": torch.tensor([2]), "scores": each[0].mean().reshape(1)}
+            for each in pictures
+        ]
+"""
+
 
 @pytest.fixture
 def colours(tmp_path):
@@ -60,6 +74,22 @@ def test_an_explanation_is_printed_and_drawn(mar, colours, picture, tmp_path):
         assert image.width > 600
 
 
+def test_a_class_without_a_name_is_its_number(mar, colours, picture):
+    (colours / "index_to_name.json").unlink()
+    ran = mar("explain", colours, picture("red.png", (255, 0, 0)), "--method", "saliency")
+    assert ran.out.splitlines()[1] == "  target    0, score 1"
+
+
+def test_an_object_is_told_by_its_place_and_its_class(mar, colours, picture):
+    (colours / "model.py").write_text(DETECTOR)
+    manifest = (colours / "MAR-INF/MANIFEST.json").read_text()
+    detector = manifest.replace("image_classifier", "object_detector")
+    (colours / "MAR-INF/MANIFEST.json").write_text(detector)
+    ran = mar("explain", colours, picture("red.png", (255, 0, 0)), "--method", "saliency")
+    assert ran.code == 0, ran.err
+    assert ran.out.splitlines()[1] == "  target    object 0 (blue), score 1"
+
+
 def test_each_input_has_its_target_and_its_picture(mar, colours, picture, tmp_path):
     files = [picture("a.png", (255, 0, 0)), picture("b.png", (0, 0, 255))]
     folder = tmp_path / "drawn"
@@ -77,6 +107,28 @@ def test_what_cannot_be_explained_is_told_and_the_others_are(mar, colours, pictu
     assert ran.code == 1
     assert f"mar: {text}: " in ran.err
     assert "target    red" in ran.out
+
+
+@pytest.mark.parametrize("target", ["red.png", "."])
+def test_what_is_sent_is_never_written_over(mar, colours, picture, tmp_path, monkeypatch, target):
+    monkeypatch.chdir(tmp_path)
+    red = picture("red.png", (255, 0, 0))
+    before = red.read_bytes()
+    ran = mar("explain", colours, red, "-o", target)
+    assert ran.code == 2
+    assert "red.png is an input, which would be written over" in ran.err
+    assert red.read_bytes() == before
+
+
+def test_inputs_whose_names_are_alike_have_each_a_picture(mar, colours, picture, tmp_path):
+    (tmp_path / "b").mkdir()
+    names = ["a.png", "b/a.png", "a 2.png"]
+    files = [picture(name, (255, 0, 0)) for name in names]
+    folder = tmp_path / "drawn"
+    folder.mkdir()
+    ran = mar("explain", colours, *files, "--method", "saliency", "-o", folder)
+    assert ran.code == 0, ran.err
+    assert len(list(folder.iterdir())) == len(names)
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,17 @@ def test_a_target_that_cannot_be_written_is_a_wrong_command_line(
     assert ran.out == ""
 
 
+@pytest.mark.parametrize("options", [["--draw", "a.png"], ["--draw", "."], ["-o", "a.png"]])
+def test_what_is_sent_is_never_written_over(mar, sizes, tmp_path, monkeypatch, options):
+    monkeypatch.chdir(tmp_path)
+    sent = tmp_path / "a.png"
+    sent.write_bytes(b"seven l")
+    ran = mar("run", sizes, sent, *options)
+    assert ran.code == 2
+    assert "a.png is an input, which would be written over: name another place" in ran.err
+    assert sent.read_bytes() == b"seven l"
+
+
 def test_an_answer_that_cannot_be_drawn_is_printed_and_the_run_has_failed(mar, doubler, tmp_path):
     ran = mar("run", doubler, "--body", '{"x": 2}', "--draw", tmp_path / "out.png")
     assert ran.code == 1

@@ -5,21 +5,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ts_sdk.errors import RequestError
-from ts_sdk.precision_report.answers import answers_difference, probabilities_in, top_label
 from ts_sdk.testing.case import HandlerCase
+from ts_sdk.testing.closeness import Tolerance
+from ts_sdk.testing.drift import drift_problem
 from ts_sdk.testing.promise import CheckSkipped, PromiseBroken, check
 
 if TYPE_CHECKING:
     import torch
 
     from ts_sdk.model import Model
-
-_NEAR_TIE = 2.0
-"""Two labels whose probabilities are closer than so many tolerances may change places."""
-
-_DRIFT = 0.02
-"""As `ts_sdk.measure_precision` takes for safe: a share of the largest number, of a probability the
-difference itself."""
 
 
 @check()
@@ -47,7 +41,9 @@ def check_devices_agree(case: HandlerCase) -> None:
     with case.load(device="cpu") as model:
         expected = case.answers(case.requests, model)
     with case.load(device="cuda") as model:
-        _hold_to_drift("on CUDA", case.answers(case.requests, model), expected)
+        _hold_to_drift(
+            "on CUDA", case.answers(case.requests, model), expected, case.tolerance(model)
+        )
 
 
 @check(deep=True, compares=True)
@@ -72,28 +68,16 @@ def check_half_precision_stays_close(case: HandlerCase) -> None:
                 raise PromiseBroken(
                     f"in {word}, request {index} was not answered: {outcome.message}"
                 ) from outcome
-        _hold_to_drift(f"in {word}", outcomes, expected)
+        _hold_to_drift(f"in {word}", outcomes, expected, Tolerance.for_precision(word))
 
 
-def _hold_to_drift(where: str, actual: list[Any], expected: list[Any]) -> None:
+def _hold_to_drift(
+    where: str, actual: list[Any], expected: list[Any], tolerance: Tolerance
+) -> None:
     for index, (got, wanted) in enumerate(zip(actual, expected, strict=True)):
-        drift = answers_difference(wanted, got)
-        if drift is None:
-            raise PromiseBroken(f"{where}, the answer to request {index} is of another structure")
-        if drift > _DRIFT:
-            raise PromiseBroken(
-                f"{where}, the answer to request {index} is {drift:.2g} apart, {_DRIFT} is allowed"
-            )
-        _hold_to_label(f"{where}, request {index}", got, wanted)
-
-
-def _hold_to_label(where: str, actual: object, expected: object) -> None:
-    wanted, got = probabilities_in(expected), probabilities_in(actual)
-    if wanted is None or got is None:
-        return
-    label, found = top_label(wanted), top_label(got)
-    if label != found and wanted[label] - wanted.get(found, 0.0) > _NEAR_TIE * _DRIFT:
-        raise PromiseBroken(f"{where} gets {found!r}, and {label!r} in float32")
+        problem = drift_problem(got, wanted, tolerance)
+        if problem is not None:
+            raise PromiseBroken(f"{where}, the answer to request {index} {problem}")
 
 
 def _devices() -> list[str]:

@@ -34,6 +34,10 @@ def check_each_request_gets_one_explanation(case: HandlerCase) -> None:
     """
     case.require_explaining()
     asked = [_explained(request) for request in case.requests[:_ENOUGH]]
+    outcomes = case.outcomes(asked)
+    for index, outcome in enumerate(outcomes):
+        if isinstance(outcome, RequestError) and outcome.status < _SERVER_ERROR:
+            raise CheckSkipped(f"request {index} cannot be explained: {outcome.message}")
     explained = case.answers(asked)
     if any(each is None for each in explained):
         raise PromiseBroken("a request that asks for an explanation got None")

@@ -22,7 +22,7 @@ def check_use_before_initialize_says_so(case: HandlerCase) -> None:
     """
     model = case.model
     if model.handler is None:
-        raise CheckSkipped("the handler is no object of this process")
+        raise CheckSkipped("the handler is a function, or in another process")
     request = case.requests[0]
     context = model.context.for_batch([request.all_headers], ["before-initialize"])
 

@@ -33,7 +33,7 @@ def check_nothing_of_a_request_is_kept(case: HandlerCase) -> None:
     """
     with case.load() as model:
         if model.handler is None:
-            raise CheckSkipped("the handler is no object of this process")
+            raise CheckSkipped("the handler is a function, or in another process")
         case.answers(case.requests, model)  # what is made once, at the first request, is not meant
         before = _held(case, model)
         for request in case.requests:

@@ -27,21 +27,23 @@ def main(target: dict[str, Any]) -> list[str]:
     import torch  # so that what torch itself does is not counted
 
     torch.zeros(1)
-    prepared = _prepared(target)
-    before = process_settings()
+    import_it = _prepared(target)
     with watching_writes() as written, redirect_stdout(sys.stderr):
-        prepared()
-    found = changes(before, process_settings())
+        before, after = import_it()
+    found = changes(before, after)
     found += [f"writes {path}" for path in dict.fromkeys(written) if path != Path(os.devnull)]
     return found
 
 
-def _prepared(target: dict[str, Any]) -> Callable[[], object]:
-    """What imports the module, once everything else is ready."""
+_Settings = dict[str, Any]
+
+
+def _prepared(target: dict[str, Any]) -> Callable[[], tuple[_Settings, _Settings]]:
+    """What imports the module and gives the settings before and after, once all else is ready."""
     if "archive" not in target:
         sys.path[:] = target["path"]
         _import_installed(_imported_by(Path(target["file"])), {target["module"].partition(".")[0]})
-        return lambda: _import_file(target["module"], target["file"])
+        return lambda: _around(lambda: _import_file(target["module"], target["file"]))
     from archiver import Archive
     from ts_sdk.cache import ExtractionCache
     from ts_sdk.entry_points import find_handler
@@ -57,11 +59,17 @@ def _prepared(target: dict[str, Any]) -> Callable[[], object]:
         _import_installed(_imported_by(file), own)
     code = ArchiveCode(folder)
 
-    def import_handler() -> None:
-        with code.starting():
-            find_handler(code, named)
+    def import_handler() -> tuple[_Settings, _Settings]:
+        with code.starting():  # which gives an archive an environment of its own
+            return _around(lambda: find_handler(code, named))
 
     return import_handler
+
+
+def _around(work: Callable[[], object]) -> tuple[_Settings, _Settings]:
+    before = process_settings()
+    work()
+    return before, process_settings()
 
 
 def _imported_by(file: Path) -> Iterator[str]:

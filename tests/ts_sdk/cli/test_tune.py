@@ -1,0 +1,130 @@
+"""``mar tune``: what it finds, writes and says."""
+
+import csv
+import json
+
+import pytest
+
+from ts_sdk.tuning.durations import parse_duration, show_duration
+
+AXES = (
+    "--devices=cpu",
+    "--precisions=float32",
+    "--forms=eager",
+    "--workers=1",
+    "--batch-sizes=1,4",
+    "--delays=2",
+    "--concurrency=4",
+)
+
+
+@pytest.fixture
+def two(make_input):
+    return make_input("two.json", {"x": 2})
+
+
+def test_the_best_setting_is_found_and_written(mar, doubler, two, tmp_path):
+    out = tmp_path / "out"
+    ran = mar("tune", doubler, "--input", two, *AXES, "--p99", "10s", "--budget", "3s", "-o", out)
+    assert ran.code == 0
+    assert ran.out.startswith(
+        "Best for throughput. Under the target of 10000 ms: cpu float32 eager"
+    )
+    assert "What binds is " in ran.out
+    assert f"written to {out}: ab_report.csv, report.md, report.html, model-config.yaml" in ran.out
+    assert "a batch of" not in ran.out  # what the handler prints
+    with (out / "ab_report.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0]["Model"] == "doubler"
+    assert float(rows[0]["TS throughput"]) > 0
+    # The config can be packed: what was found is what is loaded.
+    config = out / "model-config.yaml"
+    assert f"batchSize: {rows[0]['Batch size']}" in config.read_text()
+
+
+def test_a_target_that_is_missed_is_exit_code_1(mar, doubler, two, tmp_path):
+    axes = [*AXES, "--p99", "0.001ms", "--budget", "2s", "-o", tmp_path / "out"]
+    ran = mar("tune", doubler, "--input", two, *axes)
+    assert ran.code == 1
+    assert "No setting meets the target of 0.001 ms. The nearest is cpu float32 eager" in ran.out
+    assert "above it." in ran.out
+
+
+def test_json_holds_everything_and_a_second_run_goes_on(mar, doubler, two, tmp_path):
+    axes = [*AXES, "--budget", "2s", "-o", tmp_path / "out", "--json"]
+    (first,) = mar("tune", doubler, "--input", two, *axes).lines
+    (second,) = mar("tune", doubler, "--input", two, *axes, "--resume").lines
+    assert first["met"]
+    assert first["measured"][0]["concurrency"] == 4
+    assert first["digest"] == second["digest"]
+    assert len(second["measured"]) >= len(first["measured"])
+    journal = (tmp_path / "out/journal.jsonl").read_text().splitlines()
+    checks = [line for line in journal if "difference" in json.loads(line)]
+    assert len(checks) == 1  # the second run took it over
+
+
+def test_cost_needs_prices(mar, doubler, two, tmp_path):
+    ran = mar("tune", doubler, "--input", two, "--objective", "cost", "-o", tmp_path / "out")
+    assert ran.code == 2
+    assert "--objective cost needs --price" in ran.err
+    axes = [*AXES, "--budget", "2s", "-o", tmp_path / "out"]
+    ran = mar("tune", doubler, "--input", two, *axes, "--objective", "cost", "--price", "cpu=0.5")
+    assert ran.code == 0
+    assert "cost of a million" in (tmp_path / "out/report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--p99", "100"], "'100' is no duration; write a number with a unit: 100ms"),
+        (["--budget", "0s"], "'0s' is no duration"),
+        (["--workers", "1,many"], "'many' is no whole number of 1 or more"),
+        (["--delays", "-1"], "--delays"),
+        (["--forms", "eager,fast"], "there is no form 'fast'"),
+        (["--price", "0.5"], "'0.5' is no device with its price"),
+        (["--objective", "speed"], "invalid choice: 'speed'"),
+    ],
+)
+def test_a_wrong_command_line_is_exit_code_2(mar, doubler, two, arguments, message):
+    ran = mar("tune", doubler, "--input", two, *arguments)
+    assert ran.code == 2
+    assert message in ran.err
+
+
+def test_an_input_that_does_not_exist_is_exit_code_2(mar, doubler):
+    ran = mar("tune", doubler, "--input", "no-such.json")
+    assert ran.code == 2
+    assert "no-such.json does not exist" in ran.err
+
+
+def test_an_input_that_is_not_answered_is_exit_code_3(mar, doubler, make_input, tmp_path):
+    wrong = make_input("wrong.json", {"crash": "on purpose"})
+    ran = mar("tune", doubler, "--input", wrong, *AXES, "-o", tmp_path / "out")
+    assert ran.code == 3
+    assert "mar: input 0 is not answered in float32" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("100ms", 0.1), ("30s", 30), ("1.5 m", 90), ("2min", 120), ("1H", 3600)]
+)
+def test_durations_are_read_as_people_write_them(text, seconds):
+    assert parse_duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.25, "250ms"), (90, "90s"), (600, "10.0m")])
+def test_durations_are_shown_as_they_are_read(seconds, text):
+    assert show_duration(seconds) == text
+    assert parse_duration(text) == pytest.approx(seconds)
+
+
+def test_the_help_names_every_form_and_objective(mar):
+    from ts_sdk.cli import tune
+    from ts_sdk.tuning.objective import OBJECTIVES
+    from ts_sdk.tuning.space import Form
+
+    assert tuple(Form) == tune._FORMS
+    assert tune._OBJECTIVES == OBJECTIVES
+    ran = mar("tune", "--help")
+    assert ran.code == 0
+    assert all(f"\n  {form} " in ran.out for form in Form)
