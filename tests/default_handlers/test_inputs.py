@@ -124,6 +124,7 @@ def test_nan_as_json_allows_it_is_refused():
         ({"data": None}, "got a request without content"),
         ({"left": DATA, "right": "text"}, "got the parts left, right"),
         ({"body": {"instances": []}}, "got a JSON object with the keys 'instances'"),
+        ({"body": {}}, "got an empty JSON object"),
         ({"body": 7}, "got 7"),
         ({"body": io.BytesIO(DATA)}, "got a BytesIO"),
         (None, "got a NoneType"),

@@ -9,7 +9,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ts_sdk.cli.inputs import Input
+from ts_sdk.cli.inputs import Input, check_kept
 from ts_sdk.cli.usage import UsageError
 from ts_sdk.errors import RequestError
 
@@ -37,11 +37,14 @@ class Drawings:
         """One file for one input, else one a piece in a folder, named for the inputs.
 
         Raises:
-            UsageError: *target* is no folder that there is, and no file that can be written.
+            UsageError: *target* is no folder that there is, and no file that can be written; or an
+                input would be written over.
         """
         twice = [Input(each.name, cache(each.read)) for each in inputs]
         if target.is_dir():
-            return cls(twice, [target / name for name in _names(inputs)])
+            files = [target / name for name in names_of(inputs)]
+            check_kept(inputs, files, f"--draw {target}")
+            return cls(twice, files)
         if len(inputs) > 1:
             raise UsageError(
                 f"--draw {target}: {len(inputs)} inputs are drawn to as many files; name a folder "
@@ -51,6 +54,7 @@ class Drawings:
             raise UsageError(f"--draw {target}: the name must end in {', '.join(_SUFFIXES)}")
         if not target.absolute().parent.is_dir():
             raise UsageError(f"--draw {target}: there is no folder {target.parent}")
+        check_kept(inputs, [target], f"--draw {target}")
         return cls(twice, [target])
 
     def draw(
@@ -75,8 +79,8 @@ class Drawings:
         return True
 
 
-def _names(inputs: Sequence[Input]) -> list[str]:
-    """A file name for each input; those that would be the same are numbered."""
+def names_of(inputs: Sequence[Input]) -> list[str]:
+    """The name of a PNG file for each input; those that would be the same are numbered."""
     names: list[str] = []
     for asked in inputs:
         stem = Path(asked.name).stem.strip(_UNSUITABLE) or "input"

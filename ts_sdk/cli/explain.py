@@ -7,9 +7,10 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ts_sdk.cli.drawing import names_of
 from ts_sdk.cli.exit_codes import ExitCode
 from ts_sdk.cli.explained import Region, estimated_rows, region_in, regions_of, targets_of
-from ts_sdk.cli.inputs import Input, find_inputs
+from ts_sdk.cli.inputs import Input, check_kept, find_inputs
 from ts_sdk.cli.limits import add_limits, limits_of
 from ts_sdk.cli.model_options import (
     add_device,
@@ -27,6 +28,7 @@ from ts_sdk.errors import ExplanationError, RequestError
 
 if TYPE_CHECKING:
     from ts_sdk.explain import Explanation
+    from ts_sdk.explain.tasks import Target
     from ts_sdk.model import Model
 
 _DETAILS = """\
@@ -189,7 +191,7 @@ def _print(found: "Explanation", name: str, write: Any, *, as_json: bool) -> Non
 
     lines = [
         name,
-        f"  target    {found.target.name} ({found.target.index}), score {found.target.score:.4g}",
+        f"  target    {_called(found.target)}, score {found.target.score:.4g}",
         f"  method    {found.method}, {found.seconds:.1f} s",
     ]
     measured = {"delta": found.delta, "infidelity": found.infidelity}
@@ -206,7 +208,15 @@ def _print(found: "Explanation", name: str, write: Any, *, as_json: bool) -> Non
     write("\n".join(lines))
 
 
-def _files(output: Path | None, inputs: Sequence[Input]) -> list[Path | None]:
+def _called(target: "Target") -> str:
+    """The class, with its number where that is not its name; or the object, with its class."""
+    if target.box is not None:
+        return f"object {target.index} ({target.name})"
+    number = str(target.index)
+    return number if target.name == number else f"{target.name} ({number})"
+
+
+def _files(output: Path | None, inputs: Sequence[Input]) -> Sequence[Path | None]:
     """Where each explanation is saved.
 
     Raises:
@@ -215,17 +225,16 @@ def _files(output: Path | None, inputs: Sequence[Input]) -> list[Path | None]:
     if output is None:
         return [None] * len(inputs)
     if output.is_dir():
-        stems = [Path(each.name).stem or "input" for each in inputs]
-        return [
-            output / f"{stem if stems.index(stem) == place else f'{stem} {place + 1}'}.png"
-            for place, stem in enumerate(stems)
-        ]
+        files = [output / name for name in names_of(inputs)]
+        check_kept(inputs, files, f"-o {output}")
+        return files
     if len(inputs) > 1:
         raise UsageError(f"-o {output}: for {len(inputs)} inputs name a folder that is there")
     if output.suffix.lower() not in _SUFFIXES:
         raise UsageError(f"-o {output}: the name must end in {', '.join(_SUFFIXES)}")
     if not output.absolute().parent.is_dir():
         raise UsageError(f"-o {output}: there is no folder {output.parent}")
+    check_kept(inputs, [output], f"-o {output}")
     return [output]
 
 

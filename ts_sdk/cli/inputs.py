@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -64,6 +64,25 @@ def find_inputs(words: Sequence[str], bodies: Sequence[object], kind: str | None
     if not inputs:
         raise UsageError("nothing to answer: give files, a folder, '-' or --json '{...}'")
     return inputs
+
+
+def check_kept(inputs: Sequence[Input], files: Iterable[Path], option: str) -> None:
+    """Raise where what is written to *files* would take the place of an input.
+
+    Args:
+        inputs: What is read.
+        files: What will be written.
+        option: How they were asked for, such as ``-o out``.
+
+    Raises:
+        UsageError: One of *files* is an input.
+    """
+    read = {Path(each.name).resolve() for each in inputs}
+    for file in files:
+        if file.resolve() in read:
+            raise UsageError(
+                f"{option}: {file} is an input, which would be written over: name another place"
+            )
 
 
 def _inputs_of(word: str, kind: str | None) -> list[Input]:

@@ -143,6 +143,8 @@ def _print_report(report: "PrecisionReport", layers: int) -> None:
     for verdict, words in _verdicts(report.trials):
         print(f"\n{', '.join(words)}: {verdict}")
     recommended = report.recommended
+    if report.caution:
+        print(f"\n{report.caution}")
     if recommended is not None:
         print(f"\nmodel-config.yaml:\n\n{recommended.config_lines}", end="")
 

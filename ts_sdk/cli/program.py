@@ -24,6 +24,8 @@ COMMANDS = {
     "convert": "convert an archive's model to another form",
     "precision": "measure which precision is safe for a model",
     "tune": "find the setting that answers most under a latency target",
+    "bench": "measure an archive under load, or hold it against another",
+    "profile": "show where an archive's time and memory go",
     "unpack": "write an archive's files to a folder",
     "cache": "show or clear the extracted archives",
 }

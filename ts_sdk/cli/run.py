@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ts_sdk.cli.bodies import parse_body, with_bodies_named
 from ts_sdk.cli.drawing import Drawings
 from ts_sdk.cli.exit_codes import ExitCode
-from ts_sdk.cli.inputs import Input, find_inputs
+from ts_sdk.cli.inputs import Input, check_kept, find_inputs
 from ts_sdk.cli.limits import add_limits, limits_of
 from ts_sdk.cli.metrics_port import add_metrics_port, metrics_served
 from ts_sdk.cli.model_options import (
@@ -140,7 +140,7 @@ def execute(args: argparse.Namespace) -> ExitCode:
     check_isolation(args)
     inputs = as_sent(find_inputs(args.inputs, args.body, args.kind), args)
     if args.output:
-        _check_output(args.output, len(inputs))
+        _check_output(args.output, inputs)
     drawings = Drawings.planned(args.draw, inputs) if args.draw else None
     if drawings:
         inputs = drawings.inputs
@@ -153,11 +153,12 @@ def execute(args: argparse.Namespace) -> ExitCode:
     return ExitCode.FAILED if failures else ExitCode.OK
 
 
-def _check_output(output: Path, inputs: int) -> None:
-    if inputs > 1:
-        raise UsageError(f"-o takes the answer of one input, not of {inputs}; use --json")
+def _check_output(output: Path, inputs: Sequence[Input]) -> None:
+    if len(inputs) > 1:
+        raise UsageError(f"-o takes the answer of one input, not of {len(inputs)}; use --json")
     if not output.absolute().parent.is_dir():
         raise UsageError(f"-o {output}: there is no folder {output.parent}")
+    check_kept(inputs, [output], f"-o {output}")
 
 
 def _load(args: argparse.Namespace) -> "Model":

@@ -1,5 +1,6 @@
 """Writing a module as TorchScript."""
 
+import re
 import warnings
 from pathlib import Path
 
@@ -8,6 +9,9 @@ from torch import nn
 
 from ts_sdk.conversion.example import Example
 from ts_sdk.errors import ConversionError
+
+_SIGNATURE = re.compile(r"\w+\(.*\) -> .*:")
+_PLACE = re.compile(r'File "([^"]+)", line (\d+)')
 
 
 def write_torchscript(module: nn.Module, example: Example, path: Path) -> None:
@@ -39,8 +43,8 @@ def _traced(module: nn.Module, example: Example, scripting: Exception) -> torch.
     except Exception as tracing:
         raise ConversionError(
             "the model can be neither scripted nor traced as TorchScript: "
-            f"{_first_line(scripting)}; {_first_line(tracing)}; safetensors keeps its code, and "
-            "pt2, aoti and onnx draw a graph in another way"
+            f"{_said_by_compiler(scripting)}; {_first_line(tracing)}; safetensors keeps its code, "
+            "and pt2, aoti and onnx draw a graph in another way"
         ) from tracing
     return traced
 
@@ -50,6 +54,15 @@ def _by_name(module: nn.Module, example: Example) -> dict[str, object]:
 
     bound = inspect.signature(type(module).forward).bind(module, *example.args, **example.kwargs)
     return dict(list(bound.arguments.items())[1:])
+
+
+def _said_by_compiler(error: Exception) -> str:
+    """What TorchScript's compiler says first that is no function's signature, and of which line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = next((line for line in lines if not _SIGNATURE.fullmatch(line)), repr(error))
+    place = _PLACE.search(str(error))
+    where = f" ({Path(place[1]).name}:{place[2]})" if place else ""
+    return f"{said.rstrip('.:')}{where}"
 
 
 def _first_line(error: Exception) -> str:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from ts_sdk.errors import ExplanationError, RequestError
-from ts_sdk.explain.explaining import Baseline, Wish
+from ts_sdk.explain.baselines import Baseline
+from ts_sdk.explain.explaining import Wish
 from ts_sdk.explain.methods import Method
-from ts_sdk.explain.options import options_of
+from ts_sdk.explain.options import checked_seed, options_of
 from ts_sdk.explain.regions import Region, is_box
 from ts_sdk.explain.requests import Explained, Question, explain_requests
 from ts_sdk.explain.targets import Wanted
@@ -126,6 +127,7 @@ def wish_of(options: Mapping[str, Any]) -> Wish:
     word = str(given.pop("method", _AUTO))
     own = ("features", "baseline", "measures", "seed", "on_progress")
     of_wish = {name: given.pop(name) for name in own if name in given}
+    of_wish["seed"] = checked_seed(of_wish.get("seed", 0))
     method = None if word == _AUTO else Method.parse(word)
     return Wish(method=method, options=options_of(**given), **of_wish)
 

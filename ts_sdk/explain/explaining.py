@@ -1,7 +1,7 @@
 """Explaining answers: the call of the model, the target, the method, the result."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,9 +14,10 @@ from torch import nn
 from ts_sdk.errors import ExplanationError
 from ts_sdk.explain.attributed import Attributed, Options
 from ts_sdk.explain.attributing import attribute
+from ts_sdk.explain.baselines import Baseline, baselines_of, described
 from ts_sdk.explain.calls import Call
 from ts_sdk.explain.explanation import Explanation
-from ts_sdk.explain.methods import Form, Method, best, refuse
+from ts_sdk.explain.methods import NEEDS, Form, Method, Need, best, refuse
 from ts_sdk.explain.modules import Reread, explained_module, form_of
 from ts_sdk.explain.quality import infidelity_of, sensitivity_of
 from ts_sdk.explain.regions import Window, array_of, pixels_in, sampled
@@ -26,9 +27,6 @@ from ts_sdk.precision import Precision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-Baseline = float | Sequence[Any] | np.ndarray[Any, Any] | torch.Tensor | None
-"""What stands for nothing: a number for all values, or values of the input's shape; None for 0."""
 
 _PICTURE = 4
 _FEATURES = "features of a picture are an array (height, width) of the pixels that were sent"
@@ -121,10 +119,12 @@ class Explainer:
         subject.score, subject.on_rows = aim.score, wish.on_progress
         method = wish.method or self._best(subject)
         refuse(method, self.form)
-        baselines = _baselines(subject, wish.baseline)
+        _refuse_layer(wish, method)
+        baselines = baselines_of(subject, wish.baseline)
         wish = replace(wish, options=_with_features(wish, subject, seen))
-        with _seeded(wish.seed):
+        with _seeded(wish.seed), _failures_told(method):
             found = attribute(subject, method, baselines, wish.options)
+            _refuse_non_finite(method, found)
             infidelity, sensitivity = _measured(subject, method, baselines, wish, found)
         arrays = [_array(each) for each in found.attributions]
         return Explanation(
@@ -135,12 +135,12 @@ class Explainer:
             task=subject.task,
             prediction=prediction,
             form=self.form,
-            baseline=_described(wish.baseline, subject),
+            baseline=described(wish.baseline, subject),
             seconds=time.perf_counter() - started,
             delta=found.delta,
             infidelity=infidelity,
             sensitivity=sensitivity,
-            note=_noted(self._note, found),
+            note=_noted(self._note, found, wish.measures and subject.is_tokens),
             region=None if aim.region is None else aim.region.cpu().numpy(),
         )
 
@@ -181,26 +181,25 @@ def _with_features(wish: Wish, subject: Subject, window: Window) -> Options:
     return replace(wish.options, parts=torch.from_numpy(numbers))
 
 
-def _baselines(subject: Subject, given: Baseline) -> tuple[torch.Tensor, ...]:
-    if given is None or isinstance(given, int | float):
-        value = subject.reference if subject.is_tokens and given is None else float(given or 0)
-        return tuple(torch.full_like(each, value) for each in subject.inputs)
-    first = subject.inputs[0]
-    tensor = torch.as_tensor(given, dtype=first.dtype, device=first.device)
-    try:
-        spread = tensor.expand(first.shape).clone()
-    except RuntimeError as error:
+def _refuse_layer(wish: Wish, method: Method) -> None:
+    if wish.options.layer is not None and method is not Method.GRAD_CAM:
         raise ExplanationError(
-            f"a baseline of shape {tuple(tensor.shape)} does not fit an input of shape "
-            f"{tuple(first.shape[1:])}"
-        ) from error
-    return (spread, *(torch.zeros_like(each) for each in subject.inputs[1:]))
+            f"a layer was given ({wish.options.layer}), which is for grad_cam, and the method is "
+            f"{method}: give method='grad_cam' with it",
+            alternative=Method.GRAD_CAM,
+        )
 
 
-def _described(given: Baseline, subject: Subject) -> str:
-    if given is None:
-        return "no token" if subject.is_tokens else "zeros"
-    return f"{given:g}" if isinstance(given, int | float) else "as given"
+def _refuse_non_finite(method: Method, found: Attributed) -> None:
+    if not all(bool(each.isfinite().all()) for each in found.attributions):
+        gradients = NEEDS[method] is not Need.ANSWERS
+        raise ExplanationError(
+            f"{method} finds NaN or infinity: the model's "
+            f"{'gradients are' if gradients else 'score is'} not finite on the way from the "
+            f"baseline to this input; {'take feature_ablation, or ' if gradients else ''}"
+            "give another baseline",
+            alternative=Method.FEATURE_ABLATION if gradients else None,
+        )
 
 
 def _array(found: torch.Tensor) -> "np.ndarray[Any, np.dtype[np.float32]]":
@@ -210,16 +209,27 @@ def _array(found: torch.Tensor) -> "np.ndarray[Any, np.dtype[np.float32]]":
     return array
 
 
-def _noted(note: str | None, found: Attributed) -> str | None:
-    """*note*, and how far the attributions are from adding up, where that is far."""
+def _noted(note: str | None, found: Attributed, without_measures: bool) -> str | None:  # noqa: FBT001 - what was asked for
+    """*note*, and what else somebody who reads the attributions should know."""
+    told = [note] if note else []
+    if not any(each.any() for each in found.attributions):
+        told.append("all attributions are 0: nothing was found that speaks for the target")
+    if (missed := _missed(found)) is not None:
+        told.append(
+            f"the sum misses the score's change by {missed:.0%}: take more steps or samples"
+        )
+    if without_measures:
+        told.append("infidelity and sensitivity are not measured of tokens")
+    return "; ".join(told) or None
+
+
+def _missed(found: Attributed) -> float | None:
+    """By which share of the score's change the attributions miss it, where that is much."""
     if found.delta is None:
-        return note
+        return None
     change = sum(float(each.sum()) for each in found.attributions) - found.delta
-    if abs(found.delta) <= _FAR * max(abs(change), 1e-6):
-        return note
-    told = "the sum misses the score's change by "
-    told += f"{abs(found.delta) / max(abs(change), 1e-6):.0%}: take more steps or samples"
-    return f"{note}; {told}" if note else told
+    missed = abs(found.delta) / max(abs(change), 1e-6)
+    return missed if missed > _FAR else None
 
 
 def _measured(
@@ -237,6 +247,21 @@ def _measured(
         return attribute(moved, method, baselines, wish.options).attributions
 
     return infidelity_of(subject, found.attributions), sensitivity_of(subject, again)
+
+
+@contextmanager
+def _failures_told(method: Method) -> "Iterator[None]":
+    """Tell apart what the model cannot take from what is wrong with an explanation."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, IndexError, ValueError, TypeError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ExplanationError(
+            f"the model fails on what {method} gives it in place of the input ({reason}): give "
+            "another baseline or take another method"
+        ) from error
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """The options of methods, checked."""
 
+from operator import index
 from typing import Any, cast
 
 from ts_sdk.errors import ExplanationError
 from ts_sdk.explain.attributed import Options, Parts
 
 _PARTS = ("superpixels", "grid")
+_LARGEST_SEED = 2**32 - 1
 
 
 def options_of(
@@ -20,7 +22,7 @@ def options_of(
     """The options; see `Options`.
 
     Raises:
-        ExplanationError: A number is below 1, or there is no such word for parts.
+        ExplanationError: A number is none or below 1, or there is no such word for parts.
     """
     for name, number in {
         "steps": steps,
@@ -28,7 +30,7 @@ def options_of(
         "cells": cells,
         "internal_batch_size": rows_at_once,
     }.items():
-        if number is not None and number < 1:
+        if number is not None and _whole(name, number) < 1:
             raise ExplanationError(f"{name} must be 1 or more, not {number}")
     if isinstance(parts, str) and parts not in _PARTS:
         raise ExplanationError(
@@ -36,3 +38,22 @@ def options_of(
             f"part for each pixel, not {parts!r}"
         )
     return Options(steps, samples, cast("Parts", parts), cells, layer, rows_at_once)
+
+
+def checked_seed(seed: Any) -> int:  # noqa: ANN401 - what somebody gave
+    """*seed*, where torch and numpy can both start with it.
+
+    Raises:
+        ExplanationError: It is no whole number from 0 to 4294967295.
+    """
+    number = _whole("seed", seed)
+    if not 0 <= number <= _LARGEST_SEED:
+        raise ExplanationError(f"seed must be from 0 to {_LARGEST_SEED}, not {number}")
+    return number
+
+
+def _whole(name: str, value: Any) -> int:  # noqa: ANN401 - as above
+    try:
+        return index(value)
+    except TypeError as error:
+        raise ExplanationError(f"{name} must be a whole number, not {value!r}") from error

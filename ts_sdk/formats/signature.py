@@ -1,8 +1,9 @@
 """What a compiled model takes: checked here, since it would read past the end of a wrong tensor."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from ts_sdk.errors import RequestError
 
 Size = int | str | None
 """A number; the name of a size that varies, the same wherever it stands; or None for any."""
+_SYMBOL = re.compile(r"[su]\d+")
 
 
 @dataclass(frozen=True)
@@ -188,9 +190,16 @@ def _cast(asked: TensorInput, tensor: torch.Tensor) -> torch.Tensor:
 
 def _mismatch(asked: TensorInput, tensor: torch.Tensor, why: str = "") -> RequestError:
     got = f"{_word(tensor.dtype)} {_spelled(tuple(tensor.shape))}"
+    if not why and asked.shape is not None:  # a size that nobody speaks of needs no name
+        asked = replace(asked, shape=tuple(map(_without_symbol, asked.shape)))
     return RequestError(
         f"the model's input {asked.name} must be {asked}, got {got}{f': {why}' if why else ''}"
     )
+
+
+def _without_symbol(size: Size) -> Size:
+    """*size*, but None for one that only has a name of torch's making, such as ``s43``."""
+    return None if isinstance(size, str) and _SYMBOL.fullmatch(size) else size
 
 
 def _spelled(shape: Sequence[Size]) -> str:

@@ -8,6 +8,10 @@ from typing import Any
 
 from ts_sdk.precision import Precision
 
+_NOTICED_MS = 10.0
+_MUCH_LONGER = 2.0
+"""Both have to be passed: a time that is measured once and again differs by itself."""
+
 
 @dataclass(frozen=True)
 class OutputDrift:
@@ -132,11 +136,26 @@ class PrecisionReport:
         plain = [trial for trial in self.safe if not trial.keep_float32]
         return next(iter((*plain, *self.safe)), None)
 
+    @property
+    def caution(self) -> str | None:
+        """That what is recommended takes much longer than float32 here; None where it does not."""
+        trial, before_ms = self.recommended, self.float32.request_ms
+        if trial is None or trial.request_ms is None or before_ms is None:
+            return None
+        longer_ms = trial.request_ms - before_ms
+        if longer_ms < _NOTICED_MS or trial.request_ms < _MUCH_LONGER * before_ms:
+            return None
+        return (
+            f"{trial.precision} saves memory, and time only on other devices: a request takes "
+            f"{trial.request_ms:.1f} ms on {self.device}, and {before_ms:.1f} ms in float32"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as numbers, strings, lists and dicts, for JSON; infinity is ``"inf"``."""
         recommended = self.recommended
         found: dict[str, Any] = _plain(asdict(self))
         found["recommended"] = None if recommended is None else recommended.config_lines
+        found["caution"] = self.caution
         return found
 
 

@@ -243,6 +243,27 @@ class TestRefusals:
         """
         self.refused(pack(counting), "torchscript", [sample], "answers otherwise: output 0")
 
+    def test_what_torchscript_cannot_compile_is_told_with_its_line(self, pack, sample):
+        listing = """
+            import torch
+            from torch import nn
+
+            def at(pictures: list[torch.Tensor], place: int) -> torch.Tensor:
+                return pictures[place].relu()
+
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.linear = nn.Linear(4, 4)
+
+                def forward(self, x):
+                    return {"scores": self.linear(at(x, 0)[None]), "kind": [2.5]}
+        """
+        message = self.refused(pack(listing), "torchscript", [sample], "neither scripted nor")
+        assert r"Expected a value of type 'List[Tensor]' for argument 'pictures'" in message
+        assert "(net.py:14)" in message
+        assert "__torch__" not in message
+
     def test_torchscript_has_no_code(self, pack, sample):
         scripted = ts_sdk.convert(pack(), to="torchscript", samples=[sample]).path
         for form in ("safetensors", "pt2", "aoti", "onnx"):

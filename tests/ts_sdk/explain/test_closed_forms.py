@@ -2,6 +2,7 @@
 
 import pytest
 
+from ts_sdk import ExplanationError
 from ts_sdk.explain import Method
 
 WEIGHTS = [[1.0, -2.0, 0.5, 3.0], [0.25, 1.5, -1.0, 2.0], [0.0, 0.0, 4.0, -1.0]]
@@ -104,3 +105,28 @@ def test_a_baseline_is_where_the_attributions_start(linear):
 
 def test_auto_is_integrated_gradients_where_there_are_gradients(linear):
     assert linear.explain(INPUT).method is Method.INTEGRATED_GRADIENTS
+
+
+def test_attributions_that_are_all_zero_are_said_to_be(linear):
+    found = linear.explain(INPUT, target=0, baseline=INPUT)
+    assert "all attributions are 0" in found.note
+
+
+def test_gradients_that_are_no_numbers_are_no_explanation(load_folder):
+    root = """
+from torch import nn
+
+
+class Root(nn.Module):
+    def forward(self, x):
+        return x.sqrt()
+"""
+    model = load_folder({"model.py": root}, handler=None, model_file="model.py")
+    with pytest.raises(ExplanationError, match="take feature_ablation") as refused:
+        model.explain([0.0, 4.0], target=0, method="saliency")
+    assert refused.value.alternative is Method.FEATURE_ABLATION
+    found = model.explain([0.0, 4.0], target=1, method="feature_ablation")
+    assert found.attributions.tolist() == [0, 2]
+    with pytest.raises(ExplanationError, match="score is not finite") as refused:
+        model.explain([1.0, 4.0], target=0, method="feature_ablation", baseline=-1.0)
+    assert refused.value.alternative is None

@@ -218,6 +218,24 @@ def test_options_that_mean_nothing_are_refused(pictures):
         model.explain_batch(png([RED]))
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"steps": "5"}, "steps must be a whole number, not '5'"),
+        ({"samples": 2.5}, "samples must be a whole number, not 2.5"),
+        ({"seed": "a"}, "seed must be a whole number, not 'a'"),
+        ({"seed": -1}, "seed must be from 0 to 4294967295, not -1"),
+        ({"baseline": "black"}, r"a baseline is a number, or values of the shape \(3, 8, 8\)"),
+        ({"baseline": float("nan")}, "a baseline has finite numbers"),
+        ({"baseline": [[float("inf")]]}, "a baseline has finite numbers"),
+        ({"layer": "head"}, r"\(head\), which is for grad_cam, and the method is integrated"),
+    ],
+)
+def test_a_value_that_means_nothing_is_refused_with_what_would(pictures, options, why):
+    with pytest.raises(ExplanationError, match=why):
+        pictures().explain(png([RED]), **options)
+
+
 def test_a_handler_without_a_module_cannot_be_explained(load_folder):
     handler = """
         class Echo:

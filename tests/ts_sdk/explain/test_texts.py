@@ -88,6 +88,21 @@ def test_each_token_adds_its_own(tokens):
     assert covered.attributions.tolist() == pytest.approx([6, 4, 5], abs=1e-4)
 
 
+def test_a_token_that_there_is_not_is_no_baseline(tokens):
+    from ts_sdk.errors import ExplanationError
+
+    with pytest.raises(
+        ExplanationError, match=r"the model fails on what occlusion gives it .*range"
+    ):
+        tokens.explain("three one", method="occlusion", baseline=999)
+
+
+def test_what_is_not_measured_of_tokens_is_said(tokens):
+    found = tokens.explain("three one", target=0, measures=True)
+    assert found.infidelity is None
+    assert found.note == "infidelity and sensitivity are not measured of tokens"
+
+
 def test_padding_is_no_word(load_folder):
     words = {word: n for n, word in enumerate(WORDS)}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))  # noqa: S106 - no password

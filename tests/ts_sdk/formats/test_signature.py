@@ -44,6 +44,12 @@ def test_what_does_not_fit_is_named_with_what_was_expected(images, message):
     assert caught.value.status == 400
 
 
+def test_a_size_that_only_torch_has_named_is_any():
+    signature = Signature((TensorInput("ids", torch.int64, ("s43", 6)),))
+    with pytest.raises(RequestError, match=r"must be int64 \(any, 6\), got int64 \(1, 2\)"):
+        fit(signature, torch.ones(1, 2, dtype=torch.int64))
+
+
 def test_whole_numbers_are_not_taken_for_one_another():
     with pytest.raises(RequestError, match="must be int64"):
         fit(Signature((IDS,)), torch.ones(2, dtype=torch.int32))

@@ -1,13 +1,15 @@
 """Which precision is safe for a model and some inputs, and which layers make it so."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 
 import ts_sdk
 from ts_sdk.errors import PrecisionError, RequestError
-from ts_sdk.precision_report import measure_precision
+from ts_sdk.precision import Precision
+from ts_sdk.precision_report import PrecisionReport, PrecisionTrial, measure_precision
 
 SAMPLES = [[1.0, 2.0], [-3.0, 0.5]]
 PLAIN = """
@@ -314,3 +316,17 @@ def test_on_cuda(archive):
     assert report.device == "cuda:0"
     assert report.trials[0].remedy.keep_float32 == ("body.0",)
     assert report.trials[1].safe
+
+
+@pytest.mark.parametrize(
+    ("float32_ms", "float16_ms", "told"),
+    [(100.0, 1500.0, True), (100.0, 150.0, False), (0.1, 0.9, False), (100.0, 50.0, False)],
+)
+def test_a_recommendation_that_is_much_slower_here_is_told(float32_ms, float16_ms, told):
+    before = PrecisionTrial(Precision.FLOAT32, safe=True, request_ms=float32_ms)
+    after = PrecisionTrial(Precision.FLOAT16, safe=True, request_ms=float16_ms)
+    report = PrecisionReport(Path("net.mar"), "cpu", 1, 0.02, before, (after,))
+    assert report.recommended == after
+    assert (report.caution is not None) == told
+    if told:
+        assert "takes 1500.0 ms on cpu, and 100.0 ms in float32" in report.caution
