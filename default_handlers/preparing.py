@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 from default_handlers.inputs import sent_in
+from default_handlers.pictures import is_strip
 from default_handlers.placement import Placement
 from ts_sdk.batch import current_batch
 from ts_sdk.errors import RequestError
@@ -101,21 +102,35 @@ def refusal_of_tensor(error: Exception, place: int | None) -> RequestError | Non
         place: Which picture of the batch it was given, None for all of them.
 
     Returns:
-        Why the request is refused; None where it was no tensor, or one of several inputs.
+        Why the request is refused; None where it was a picture of ordinary shape, or one of several
+        inputs.
     """
     batch, pictures = current_batch(), pictures_of_batch()
     if batch is None or pictures is None or (place is None and len(pictures.rows) != 1):
         return None
-    shape = pictures.sent_shapes[place or 0]
-    if shape is None:
+    wanted = _what_the_model_wants(pictures, place or 0)
+    if wanted is None:
         return None
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     return RequestError(
-        f"the model cannot take the tensor of shape {shape} that was sent ({reason}); send one "
-        "that is prepared as the model wants it, or a picture",
+        f"the model cannot take {wanted[0]} ({reason}); send {wanted[1]}",
         # Told only where it means the same in the batch and in what is left of it.
         index=pictures.rows[place or 0] if len(batch.rows) == batch.size else None,
     )
+
+
+def _what_the_model_wants(pictures: Pictures, place: int) -> tuple[str, str] | None:
+    """What a picture was, and what to send in its place; None where it is not to blame."""
+    shape, placement = pictures.sent_shapes[place], pictures.placements[place]
+    if shape is not None:
+        return (
+            f"the tensor of shape {shape} that was sent",
+            "one that is prepared as the model wants it, or a picture",
+        )
+    if placement is not None and is_strip(placement.size):
+        width, height = placement.size
+        return f"a picture of {width} x {height} pixels", "one that is less of a strip"
+    return None
 
 
 def prepared_requests(

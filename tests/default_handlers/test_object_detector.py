@@ -18,6 +18,7 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from default_handlers import ImagePreset, ObjectDetector, rle
 from default_handlers.detector_calls import _REMARKS
 from ts_sdk.errors import ConfigError, RequestError
+from ts_sdk.testing import load_handler
 
 BRIGHTNESS = """
 import torch
@@ -263,6 +264,17 @@ class TestTorchvision:
             ]
 
         return expected
+
+    def test_a_strip_that_it_would_resize_to_nothing_is_refused(self, detector):
+        with load_handler("object_detector", model=detector) as model:
+            strip, square = (
+                encoded(Image.new("RGB", size), "PNG") for size in ((5000, 1), (64, 64))
+            )
+            alone = model.predict(square)
+            first, refused, last = model.predict_batch([square, strip, square])
+        assert (refused.status, refused.index) == (400, 1)
+        assert "cannot take a picture of 5000 x 1 pixels" in refused.message
+        assert first == last == alone
 
     @pytest.mark.parametrize("form", ["eager", "scripted"])
     def test_answers_as_alone_whatever_is_beside_it(

@@ -8,6 +8,7 @@ import re
 import socket
 import threading
 import weakref
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -127,11 +128,13 @@ class _Family:
     """What is shown under one name.
 
     Attributes:
+        metric: The metric's name, as it was recorded.
         type: Its type.
         unit: Its unit, spelled out.
         series: Labels → totals.
     """
 
+    metric: str
     type: MetricTypes
     unit: str
     series: dict[Dimensions, Totals] = field(default_factory=dict)
@@ -149,10 +152,13 @@ def _families(several: "Iterable[Recording]") -> dict[str, _Family]:
 
 def _add(view: MetricView, families: dict[str, _Family]) -> None:
     name = _name(view.name)
-    family = families.setdefault(name, _Family(view.type, view.unit))
+    if name in families and families[name].metric != view.name:
+        # Another name that is spelled the same in Prometheus' letters: "a.b" and "a b".
+        name = f"{name}_{zlib.crc32(view.name.encode()):08x}"
+    family = families.setdefault(name, _Family(view.name, view.type, view.unit))
     if (family.type, family.unit) != (view.type, view.unit):
         name = _name(f"{view.name}_{view.type.value}_{view.unit}")
-        family = families.setdefault(name, _Family(view.type, view.unit))
+        family = families.setdefault(name, _Family(view.name, view.type, view.unit))
     for dimensions, totals in view.series.items():
         labels = _labels(dimensions)
         known = family.series.get(labels)
@@ -184,7 +190,12 @@ def _shown(name: str, family: _Family) -> "Metric":
 
 
 def _labels(dimensions: Dimensions) -> Dimensions:
-    labels = {_label(name): value for name, value in dimensions}
+    labels: dict[str, str] = {}
+    for name, value in dimensions:
+        label = _label(name)
+        while label in labels:  # another name that is spelled the same in Prometheus' letters
+            label += "_"
+        labels[label] = value
     if "hostname" not in map(str.lower, labels):
         labels["Hostname"] = socket.gethostname()
     return tuple(sorted(labels.items()))

@@ -93,6 +93,19 @@ def test_names_that_prometheus_has_not_are_spelled_with_underscores(metrics):
     assert value_in(metrics.prometheus_text(), "_9_lives_cat", **MODEL) == 9
 
 
+def test_names_and_labels_that_are_spelled_the_same_are_kept_apart():
+    metrics = Metrics("cat")
+    for number, name in enumerate(("a.b", "a-b", "a b"), start=1):
+        metrics.gauge(name, unit="ms").set(number)
+    metrics.gauge("Both", unit="ms", dimensions={"x y": "1", "x_y": "2"}).set(5)
+    samples = samples_in(metrics.prometheus_text())
+    spelled = {name: value for (name, _), value in samples.items() if name.startswith("a_b")}
+    assert sorted(spelled.values()) == [1, 2, 3]
+    assert spelled["a_b"] == 1
+    [labels] = [dict(labels) for name, labels in samples if name == "Both"]
+    assert {labels["x_y"], labels["x_y_"]} == {"1", "2"}
+
+
 def test_one_name_of_two_types_is_two_metrics(metrics):
     metrics.add_metric("Cats", 7, "count", None, None, MetricTypes.GAUGE)
     text = metrics.prometheus_text()
