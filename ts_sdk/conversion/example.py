@@ -10,6 +10,9 @@ from torch.utils import _pytree as pytree
 from ts_sdk.conversion.recording import Call
 from ts_sdk.errors import ConversionError
 
+_ROWS = 2
+_LENGTH = 1
+
 
 @dataclass(frozen=True)
 class Example:
@@ -31,6 +34,20 @@ class Example:
         """The tensors in the inputs, in order."""
         leaves = pytree.tree_leaves((self.args, self.kwargs))
         return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+
+    @property
+    def fixed_lengths(self) -> tuple[int, ...]:
+        """The lengths of rows of whole numbers, such as tokens, that did not differ between calls.
+
+        A picture's size is the preset's; how many tokens there are is the text's.
+        """
+        return tuple(
+            dict.fromkeys(
+                tensor.shape[1]
+                for tensor, varying in zip(self.tensors, self.varying, strict=True)
+                if tensor.dim() == _ROWS and _LENGTH not in varying and _is_whole(tensor)
+            )
+        )
 
     @classmethod
     def of(cls, calls: Sequence[Call]) -> "Example":
@@ -55,6 +72,10 @@ class Example:
             _refuse_varying_value(column)
         largest = max(calls, key=_count)
         return cls(largest.args, largest.kwargs, varying)
+
+
+def _is_whole(tensor: torch.Tensor) -> bool:
+    return not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype is torch.bool)
 
 
 def _count(call: Call) -> int:

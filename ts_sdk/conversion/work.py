@@ -93,10 +93,21 @@ class Work:
             answers = record_again(converted, recording)
         agreement = compare(recording.calls, answers, self.precision.dtype)
         sizes = tuple(sorted({len(requests) for requests, _ in recording.batches}))
-        note = None
+        return agreement, sizes, self._note(recording)
+
+    def _note(self, recording: Recording) -> str | None:
+        """What to know about the result; None when there is nothing."""
+        notes = []
         if recording.fixed is not None:
-            note = f"the batch size is fixed at 1: {recording.fixed}"
-        return agreement, sizes, note
+            notes.append(f"the batch size is fixed at 1: {recording.fixed}")
+        if self._form.is_exported:
+            lengths = Example.of(recording.calls).fixed_lengths
+            notes += [
+                f"inputs of whole numbers are fixed at {length} a row, since all samples had as "
+                "many: for texts of any length, give samples of several lengths"
+                for length in lengths
+            ]
+        return "; ".join(notes) or None
 
     def _load(self, precision: Precision | None) -> "Model":
         return load(

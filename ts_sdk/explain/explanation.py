@@ -2,6 +2,7 @@
 
 import base64
 import json
+import secrets
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -134,23 +135,32 @@ class Explanation:
 
         Raises:
             ExplanationError: There is no such kind, or it cannot be drawn.
+            OSError: It cannot be written; what was there is left.
         """
         target = Path(path)
         suffix = target.suffix.lower()
-        if suffix in _PICTURES:
-            self.draw().save(target)
-        elif suffix in _PAGES:
-            from ts_sdk.explain.page import page_of
-
-            target.write_text(page_of(self), encoding="utf-8")
-        elif suffix == ".json":
-            target.write_text(self.to_json(), encoding="utf-8")
-        else:
+        if suffix not in (*_PICTURES, *_PAGES, ".json"):
             raise ExplanationError(
                 f"an explanation cannot be saved as {target.name}: the name must end in "
                 f"{', '.join((*_PICTURES, *_PAGES, '.json'))}"
             )
+        draft = target.with_name(f".{secrets.token_hex(4)}{suffix}")
+        try:
+            self._write(draft, suffix)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
         return target
+
+    def _write(self, path: Path, suffix: str) -> None:
+        if suffix in _PICTURES:
+            self.draw().save(path)
+        elif suffix in _PAGES:
+            from ts_sdk.explain.page import page_of
+
+            path.write_text(page_of(self), encoding="utf-8")
+        else:
+            path.write_text(self.to_json(), encoding="utf-8")
 
     def __repr__(self) -> str:
         return f"<Explanation of {self.target.name!r} by {self.method}, {self.attributions.shape}>"

@@ -190,6 +190,25 @@ def test_sizes_that_differ_among_the_samples_stay_open(pack):
         assert answers(done.path, request)[0] == pytest.approx(answers(old, request)[0], abs=1e-6)
 
 
+TOKENS_FROM_TEXT = """
+    import torch
+    from ts_sdk import BaseHandler
+
+    class Words(BaseHandler):
+        def preprocess(self, data):
+            return torch.tensor([[len(word) for word in row["body"].split()] for row in data])
+"""
+
+
+@pytest.mark.parametrize(
+    ("samples", "noted"), [(["a cat sat"], True), (["a cat sat", "a dog"], False)]
+)
+def test_a_length_that_all_samples_have_is_told_to_be_fixed(pack, samples, noted):
+    old = pack(TOKENS, handler=TOKENS_FROM_TEXT)
+    done = ts_sdk.convert(old, to="pt2", samples=samples)
+    assert ("fixed at 3 a row" in (done.note or "")) == noted
+
+
 def test_a_fixed_batch_size_is_set_in_the_config_too(pack, sample):
     old = pack(config="batchSize: 8")
     done = ts_sdk.convert(old, to="pt2", samples=[sample], dynamic=False)
