@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from archiver.plan import PackPlan, PlannedMember
     from archiver.reader import Archive
     from archiver.record import RecordEntry
+    from archiver.tuned_profiles import TunedProfile
     from archiver.verification import Verification
     from archiver.writer import pack, plan_pack
 
@@ -60,6 +61,7 @@ __all__ = [
     "SerializedFile",
     "SourceChangedError",
     "TargetExistsError",
+    "TunedProfile",
     "UnknownMemberError",
     "UnsafeArchiveError",
     "Verification",
@@ -84,6 +86,7 @@ _HOMES = {
     "PlannedMember": "plan",
     "RecordEntry": "record",
     "SerializedFile": "inspection",
+    "TunedProfile": "tuned_profiles",
     "Verification": "verification",
     "inspect": "inspection",
     "pack": "writer",

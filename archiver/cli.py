@@ -164,6 +164,15 @@ def _add_file_arguments(parser: argparse.ArgumentParser) -> None:
         "that is its body, a folder with a request.json, or a folder of such samples; may be "
         "given repeatedly",
     )
+    files.add_argument(
+        "--profile",
+        action="append",
+        default=[],
+        dest="profiles",
+        metavar="FILE",
+        help="what mar tune found on a machine (profile.json), to be applied there whenever the "
+        "archive is loaded; kept in MAR-INF/tuned/; may be given repeatedly, for other machines",
+    )
 
 
 def _add_archive_arguments(parser: argparse.ArgumentParser) -> None:

@@ -42,6 +42,7 @@ class PackRequest:
     force: bool
     keep_paths: bool
     samples: tuple[Path, ...]
+    profiles: tuple[Path, ...]
 
     @property
     def target(self) -> Path:

@@ -46,6 +46,7 @@ def pack(  # noqa: PLR0913 -- one argument for each flag of the command, by name
     force: bool = False,
     keep_paths: bool = False,
     samples: StrPath | Iterable[StrPath] = (),
+    profiles: StrPath | Iterable[StrPath] = (),
 ) -> PackResult:
     """Pack a model with its handler.
 
@@ -69,6 +70,8 @@ def pack(  # noqa: PLR0913 -- one argument for each flag of the command, by name
         keep_paths: Whether extra files keep the folders that they are given with.
         samples: Requests to be kept below ``MAR-INF/samples/``: files, stored requests, and folders
             of both.
+        profiles: What `mar tune` found on a machine, to be kept below ``MAR-INF/tuned/``: its file
+            ``profile.json``, or one for each of several machines.
 
     Returns:
         What was written.
@@ -93,6 +96,7 @@ def pack(  # noqa: PLR0913 -- one argument for each flag of the command, by name
             force=force,
             keep_paths=keep_paths,
             samples=samples,
+            profiles=profiles,
         )
     except TargetExistsError as error:
         # A process that was killed when it had published it may have left its draft.
@@ -117,6 +121,7 @@ def plan_pack(  # noqa: PLR0913 -- the arguments of `pack`
     force: bool = False,
     keep_paths: bool = False,
     samples: StrPath | Iterable[StrPath] = (),
+    profiles: StrPath | Iterable[StrPath] = (),
 ) -> PackPlan:
     """Say what `pack` would do, with the same arguments, and write nothing.
 
@@ -143,6 +148,7 @@ def plan_pack(  # noqa: PLR0913 -- the arguments of `pack`
             force=force,
             keep_paths=keep_paths,
             samples=tuple(Path(path) for path in _entries(samples)),
+            profiles=tuple(Path(path) for path in _entries(profiles)),
         )
     )
 

@@ -64,6 +64,7 @@ def test_names_its_commands_and_its_handlers(installed):
     assert points == {
         ("console_scripts", "mar"): "ts_sdk.cli:main",
         ("console_scripts", "mar-pack"): "archiver.cli:main",
+        ("pytest11", "ts_sdk"): "ts_sdk.testing.pytest_plugin",
         **{
             ("ts_sdk.handlers", name): f"default_handlers.{name}:{class_name}"
             for name, class_name in HANDLERS.items()

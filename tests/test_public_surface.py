@@ -4,7 +4,15 @@ import importlib
 
 import pytest
 
-PACKAGES = ("archiver", "ts_sdk", "ts_sdk.testing", "default_handlers")
+PACKAGES = (
+    "archiver",
+    "ts_sdk",
+    "ts_sdk.benchmarking",
+    "ts_sdk.profiles",
+    "ts_sdk.testing",
+    "ts_sdk.tuning",
+    "default_handlers",
+)
 
 
 @pytest.mark.parametrize("name", PACKAGES)

@@ -199,6 +199,19 @@ class ModelConfig:
                 f"{name} holds a {type(values).__name__}; it must hold names with values, "
                 "such as 'batchSize: 8'"
             )
+        return cls.checked(values, name)
+
+    @classmethod
+    def checked(cls, values: dict[str, Any], name: str) -> "ModelConfig":
+        """Check values by the names that they have in such a file.
+
+        Args:
+            values: The values.
+            name: What they come from, for the messages.
+
+        Raises:
+            ConfigError: A known key has a value of the wrong kind; all problems are named.
+        """
         problems = _problems(name, values)
         if problems:
             raise ConfigError("; ".join(problems), problems=problems)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 from archiver import DEFAULT_LIMITS, Archive, Limits, ModelEntry
@@ -11,6 +12,7 @@ from ts_sdk.errors import HandlerLoadError, LoadError
 from ts_sdk.model import Model
 from ts_sdk.starting import NOTHING_GIVEN, Given, Isolation, LoadOptions, start
 from ts_sdk.timing import PhaseTimes
+from ts_sdk.tuned.applying import tuned_for
 from ts_sdk.working_directory import from_program
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def load(  # noqa: PLR0913 - options given by name
     cache: ExtractionCache | None = None,
     limits: Limits = DEFAULT_LIMITS,
     record: "str | os.PathLike[str] | Recording | None" = None,
+    tuned: bool = True,
 ) -> Model:
     """Open an archive and start its handler.
 
@@ -68,6 +71,9 @@ def load(  # noqa: PLR0913 - options given by name
         limits: Bounds on what an archive may hold.
         record: The folder in which requests that fail are kept for `ts_sdk.recording`, or a
             `Recording`, which says more.
+        tuned: Whether the setting that `ts_sdk.tune` found on a machine like this one goes before
+            the archive's `model-config.yaml`, where the archive has its profile
+            (``mar-pack --profile``). What is given here goes before both.
 
     Returns:
         The model, to be closed after use (it is a context manager).
@@ -98,7 +104,7 @@ def load(  # noqa: PLR0913 - options given by name
     )
     recording = None if record is None else _open_recording(record)
     with ExitStack() as resources:
-        model = start_archive(path, options, resources)
+        model = start_archive(path, options, resources, tuned=tuned)
     if recording is not None:
         model.record_in(recording)
     return model
@@ -109,6 +115,8 @@ def start_archive(
     options: LoadOptions,
     resources: ExitStack,
     given: Given = NOTHING_GIVEN,
+    *,
+    tuned: bool = False,
 ) -> Model:
     """Open an archive and start its handler.
 
@@ -117,6 +125,7 @@ def start_archive(
         options: The caller's wishes.
         resources: Takes what has to be let go of again; the model's, when it is returned.
         given: What is not the archive's; a handler or a module only for this process.
+        tuned: Whether the archive is searched for a setting that was found on this machine.
 
     Raises:
         archiver.ArchiveError: As for `load`; so are the others.
@@ -130,6 +139,9 @@ def start_archive(
     with times.measure("open"):
         archive = Archive.open(from_program(path), limits=options.limits)
     with archive:
+        if tuned:
+            named = () if options.device is None else (options.device,)
+            options = replace(options, tuned=tuned_for(archive, named))
         try:
             if options.isolation != "archive":
                 from ts_sdk.runtime.process import start_in_process

@@ -80,6 +80,11 @@ class Model:
         return self._facts.batch_size
 
     @property
+    def tuned(self) -> str | None:
+        """The profile of the archive whose setting is applied, None where none is."""
+        return self._facts.tuned
+
+    @property
     def handler(self) -> Any:  # noqa: ANN401 - the user's own class
         """The handler's instance; None when it is a module's function or in another process."""
         return self._runner.handler
@@ -332,7 +337,8 @@ class Model:
 
     def __repr__(self) -> str:
         name = f"{self.name!r} {self.version}" if self.version else repr(self.name)
-        state = "closed" if self._closed else f"{self._facts.device}, {self.precision}"
+        tuned = ", tuned" if self.tuned else ""
+        state = "closed" if self._closed else f"{self._facts.device}, {self.precision}{tuned}"
         return f"<Model {name}, {state}>"
 
     def _run(self, given: Iterable[object], call: str, emit: "Emit | None" = None) -> list[Reply]:

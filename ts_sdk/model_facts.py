@@ -16,8 +16,10 @@ class ModelFacts:
         version: `modelVersion` of the manifest, None when it has none.
         device: Where the model runs, as torch spells it.
         precision: What it computes in.
-        batch_size: `batchSize` of `model-config.yaml`, 1 when absent.
+        batch_size: Most requests in a batch: what the caller wants, else `batchSize` of
+            `model-config.yaml`, 1 when absent.
         stateful: Whether requests belong to sequences, so that no batch may be run twice.
+        tuned: The profile whose setting is applied, None without one.
     """
 
     path: Path
@@ -27,3 +29,4 @@ class ModelFacts:
     precision: Precision
     batch_size: int
     stateful: bool
+    tuned: str | None = None

@@ -76,7 +76,7 @@ def _predictions(
 ) -> Answers:
     try:
         return _predicted(handler, data, batch, predicting)
-    except Exception as error:
+    except (AttributeError, TypeError) as error:  # of what is None as yet
         if _is_untouched(handler):
             raise HandlerContractError(
                 f"{type(handler).__name__} was used before initialize(): call "

@@ -31,6 +31,7 @@ from ts_sdk.precision import Precision, set_precision
 from ts_sdk.runtime.awaiting import Loop
 from ts_sdk.runtime.in_process import Behaviour, InProcessRunner
 from ts_sdk.timing import PhaseTimes
+from ts_sdk.tuned.applying import Tuned
 
 Isolation = Literal["archive", "process", "venv"]
 """How far a handler is kept from the program; see `load`."""
@@ -52,6 +53,10 @@ class LoadOptions:
     limits: Limits
     threads: int | None = None
     """How many threads torch computes with in a process of its own; None lets it choose."""
+    batch_size: int | None = None
+    """Most requests in one batch; None takes what the config says."""
+    tuned: Tuned | None = None
+    """What goes before the config, as it was found to be best on this machine."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ def start(
     folder = _folder_of(
         archive, cache, times, resources, without=None if mapped is None else mapped.name
     )
-    config = config_of(archive, folder)
+    config = config_of(archive, folder, options.tuned)
     facts = facts_of(archive, config, options)
     code = ArchiveCode(
         folder, keep_bytecode=archive.form != "folder", alone=options.isolation != "archive"
@@ -183,10 +188,11 @@ def _folder_of(
     return lease.folder.resolve()
 
 
-def config_of(archive: Archive, folder: Path) -> ModelConfig:
-    """What the archive's `model-config.yaml`, unpacked to *folder*, says."""
+def config_of(archive: Archive, folder: Path, tuned: Tuned | None = None) -> ModelConfig:
+    """What the archive's `model-config.yaml`, unpacked to *folder*, says; *tuned* goes before."""
     named = archive.manifest.model.config_file
-    return ModelConfig.read(folder / named) if named else ModelConfig()
+    config = ModelConfig.read(folder / named) if named else ModelConfig()
+    return config if tuned is None else tuned.over(config)
 
 
 def facts_of(archive: Archive, config: ModelConfig, options: LoadOptions) -> ModelFacts:
@@ -197,8 +203,9 @@ def facts_of(archive: Archive, config: ModelConfig, options: LoadOptions) -> Mod
         version=archive.manifest.model.model_version,
         device=device_name(options.device, config.device_type, config.device_ids),
         precision=Precision.parse(options.precision or config.precision or Precision.FLOAT32),
-        batch_size=config.batch_size,
+        batch_size=options.batch_size or config.batch_size,
         stateful=config.stateful,
+        tuned=None if options.tuned is None else options.tuned.name,
     )
 
 

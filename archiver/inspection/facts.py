@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from archiver.inspection.serialized_file import SerializedFile
     from archiver.manifest import Manifest
     from archiver.member import Form, Member
+    from archiver.tuned_profiles import TunedProfile
 
 MemberKind = Literal[
     "manifest",
     "record",
     "metadata",
     "sample",
+    "profile",
     "handler",
     "model file",
     "weights",
@@ -81,6 +83,7 @@ class Inspection:
         labels: How many classes have a name in index_to_name.json; None without one.
         config_keys: The keys of the config file's first level.
         requirements: The packages and options that the requirements file lists.
+        profiles: What `mar tune` found on which machines.
         warnings: What to know before the archive is used, as sentences.
     """
 
@@ -97,6 +100,7 @@ class Inspection:
     labels: int | None
     config_keys: tuple[str, ...]
     requirements: tuple[str, ...]
+    profiles: tuple[TunedProfile, ...]
     warnings: tuple[str, ...]
 
     def to_dict(self) -> dict[str, object]:
@@ -106,4 +110,5 @@ class Inspection:
             "path": str(self.path),
             "manifest": self.manifest.to_dict(),
             "members": [member.to_dict() for member in self.members],
+            "profiles": [profile.to_dict() for profile in self.profiles],
         }

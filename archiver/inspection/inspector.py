@@ -17,12 +17,14 @@ from archiver.planning.handler_choice import BUILT_IN_HANDLERS, SPECIAL_HANDLERS
 from archiver.samples import is_sample_member
 from archiver.source_checks.handler import entry_points
 from archiver.source_checks.model_file import module_classes
+from archiver.tuned_profiles import is_profile_member, parse_profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from archiver.inspection.facts import MemberKind, RecordState
     from archiver.reader import Archive
+    from archiver.tuned_profiles import TunedProfile
 
 LABELS_NAME = "index_to_name.json"
 # What cannot hold tensors or pickles, so that a large archive is looked at quickly.
@@ -71,6 +73,7 @@ class _Inspector:
             labels=self._count_labels(),
             config_keys=self._read_text(self._model.config_file, config_keys),
             requirements=self._read_text(self._model.requirements_file, requirement_lines),
+            profiles=self._read_profiles(),
             warnings=(),
         )
         return replace(facts, warnings=(*self._problems, *cautions(facts)))
@@ -151,6 +154,17 @@ class _Inspector:
         content = self._text(name)
         return () if content is None else read(content)
 
+    def _read_profiles(self) -> tuple[TunedProfile, ...]:
+        """Read what was found on which machines."""
+        found = []
+        for name in sorted(filter(is_profile_member, self._names)):
+            content = self._text(name)
+            try:
+                found += [] if content is None else [parse_profile(content)]
+            except ValueError as error:
+                self._problems.append(f"{name} {error}, so that it is never applied")
+        return tuple(found)
+
     def _text(self, name: str | None) -> bytes | None:
         """Return the content of a member that people write, or None when there is none."""
         if name is None or name not in self._names:
@@ -201,6 +215,8 @@ def _kind(name: str) -> MemberKind:
     """Tell what a member is for that nothing names."""
     if is_sample_member(name):
         return "sample"
+    if is_profile_member(name):
+        return "profile"
     if name.startswith(f"{METADATA_FOLDER}/"):
         return "metadata"
     return "source" if name.endswith(".py") else "extra"

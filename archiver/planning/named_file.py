@@ -12,10 +12,13 @@ from archiver.names import (
     member_name_problem,
 )
 from archiver.samples import SAMPLE_ROLE
+from archiver.tuned_profiles import PROFILE_ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
+
+_OWN_ROLES = (SAMPLE_ROLE, PROFILE_ROLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +68,27 @@ def naming_problems(files: Sequence[NamedFile]) -> Iterator[str]:
         elif is_reserved(name):
             yield from _intruders(rivals)
         if len(rivals) > 1:
-            elsewhere = ", or give it another place with --extra-files src=dest"
             yield (
-                f"{' and '.join(map(str, rivals))} would both become {name!r}; rename one of them"
-                f"{'' if is_reserved(name) else elsewhere}"
+                f"{' and '.join(map(str, rivals))} would both become {name!r}; "
+                f"{_way_out(name, rivals)}"
             )
     for problem in clash_problems(by_name):
         yield f"{problem}; give one of them another name"
 
 
+def _way_out(name: str, rivals: Sequence[NamedFile]) -> str:
+    """Say what to do about files that would have the same name."""
+    if all(file.role == PROFILE_ROLE for file in rivals):
+        return "there is one profile a machine, so leave one of them out"
+    if is_reserved(name):
+        return "rename one of them"
+    return "rename one of them, or give it another place with --extra-files src=dest"
+
+
 def _intruders(files: Iterable[NamedFile]) -> Iterator[str]:
-    """Say which files would lie among the archive's own, where only samples may."""
+    """Say which files would lie among the archive's own, where few kinds may."""
     for file in files:
-        if file.role != SAMPLE_ROLE:
+        if file.role not in _OWN_ROLES:
             yield (
                 f"{file} would become {file.name!r}, but {METADATA_FOLDER} is reserved for the "
                 "archive's own metadata"

@@ -12,6 +12,7 @@ from archiver.plan import ARCHIVE_FORMATS, FileState, PackPlan, PackRequest, Pla
 from archiver.planning.extra_files import ExtraFiles
 from archiver.planning.handler_choice import choose_handler
 from archiver.planning.named_file import NamedFile, naming_problems, without_repetitions
+from archiver.planning.profile_files import ProfileFiles
 from archiver.planning.sample_files import SampleFiles
 from archiver.planning.timestamp import created_on, member_timestamp, source_date_epoch
 from archiver.planning.version import archiver_version
@@ -113,8 +114,11 @@ def _files(request: PackRequest, handler: HandlerChoice, problems: list[str]) ->
     samples = SampleFiles(is_output)
     for sample in request.samples:
         samples.add(sample)
-    problems.extend((*extra.problems, *samples.problems))
-    return without_repetitions([*files, *extra.files, *samples.files])
+    profiles = ProfileFiles()
+    for profile in request.profiles:
+        profiles.add(profile)
+    problems.extend((*extra.problems, *samples.problems, *profiles.problems))
+    return without_repetitions([*files, *extra.files, *samples.files, *profiles.files])
 
 
 def _real(path: Path) -> Path:

@@ -95,7 +95,7 @@ def _print_overhead(echo: Path) -> None:
         pairs = zip(pooled.seconds, alone.seconds, strict=True)
         added = statistics.median(one - other for one, other in pairs)
         cells = [f"{each * 1e6:,.0f} µs" for each in (alone.median, pooled.median, added)]
-        rows.append([f"batches of up to {batch_size}", *cells])
+        rows.append([_upto(batch_size), *cells])
     print("A handler that does nothing, asked by one client.\n")
     print(markdown_table(["", "`model.predict`", "`pool.predict`", "added"], rows))
 
@@ -106,7 +106,7 @@ def _print_rates(echo: Path) -> None:
         with ts_sdk.serve_locally(echo, device="cpu", batch_size=batch_size) as pool:
             load = _loaded(pool, {}, clients, 20_000 // max(clients, 4))
         rate, fill = f"{load.a_second:,.0f}", f"{load.fill:.0%}"
-        rows.append([f"{clients} clients, batches of up to {batch_size}", rate, fill])
+        rows.append([f"{_several(clients, 'client')}, {_upto(batch_size)}", rate, fill])
     print("\nThe same, asked by clients in threads that send again as soon as they are answered.\n")
     print(markdown_table(["", "requests/s", "batches full"], rows))
 
@@ -122,7 +122,9 @@ def _print_network(network: Path) -> None:
         ) as pool:
             _loaded(pool, picture, clients, 2)
             load = _loaded(pool, picture, clients, _REQUESTS // clients)
-        title = f"{clients} clients, batches of up to {batch_size}, {workers} workers"
+        title = ", ".join(
+            (_several(clients, "client"), _upto(batch_size), _several(workers, "worker"))
+        )
         rows.append(_row(title, load))
     width, height = _PICTURE
     print(
@@ -130,6 +132,14 @@ def _print_network(network: Path) -> None:
         "each worker.\nA worker prepares pictures in another thread while the model runs.\n"
     )
     print(markdown_table(["", "requests/s", "median", "p99", "batches full"], rows))
+
+
+def _several(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _upto(batch_size: int) -> str:
+    return f"batches of up to {batch_size}"
 
 
 def _row(title: str, load: _Load) -> list[str]:

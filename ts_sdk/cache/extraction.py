@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from archiver.member import Member
 
 _DEFAULT_LIMIT_BYTES = 20 * 2**30
-_LEFT_IN_ARCHIVE = ("MAR-INF/RECORD", "MAR-INF/samples/")
-"""What no handler reads: the record is checked during the extraction, samples are for tests."""
+_LEFT_IN_ARCHIVE = ("MAR-INF/RECORD", "MAR-INF/samples/", "MAR-INF/tuned/")
+"""What no handler reads: the record is checked during the extraction, samples are for tests, and
+profiles are read where they lie."""
 
 _WAIT_S = 0.02
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)

@@ -161,6 +161,8 @@ def _print_answers(run: "RunComparison", most: int) -> None:
 
 
 def _errors(answer: "AnswerComparison") -> list[str]:
+    if answer.agrees:
+        return [f"refused by both: {answer.old_error}"] if answer.refused else []
     if answer.old_error == answer.new_error:
         return [] if answer.old_error is None else [f"not answered by either: {answer.old_error}"]
     sides = (("old", answer.old_error), ("new", answer.new_error))

@@ -15,6 +15,7 @@ from ts_sdk.cli.usage import add_json_switch, make_command_parser
 if TYPE_CHECKING:
     from archiver import Inspection
     from archiver.inspection import SerializedFile
+    from archiver.tuned_profiles import TunedProfile
 
 _DETAILS = """\
 Nothing of the archive is run or unpickled: code is parsed only, weights are told by their bytes.
@@ -79,12 +80,26 @@ def _facts(inspection: "Inspection") -> Iterator[tuple[str, str]]:
         yield "labels", f"{inspection.labels:,}"
     if model.envelope:
         yield "envelope", model.envelope
+    yield from _tuned(inspection.profiles)
     yield "record", _RECORD[inspection.record]
     if manifest.description:
         yield "description", manifest.description
     if manifest.created_on:
         by = f" by archiver {manifest.archiver_version}" if manifest.archiver_version else ""
         yield "packed", f"{manifest.created_on}{by}"
+
+
+def _tuned(profiles: "Sequence[TunedProfile]") -> Iterator[tuple[str, str]]:
+    """The settings that were tuned, with the machines that they are for."""
+    if not profiles:
+        return
+    from ts_sdk.hardware import Hardware
+    from ts_sdk.tuned.matching import differences
+
+    here = Hardware.here()
+    for profile in profiles:
+        fits = "not this machine" if differences(profile, here) else "this machine"
+        yield "tuned", f"{profile.setting}, for {profile.machine} ({fits})"
 
 
 def _handler_of(inspection: "Inspection") -> str:

@@ -105,6 +105,12 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         type=count,
         help="inputs answered together (default: batchSize of model-config.yaml, or 1)",
     )
+    parser.add_argument(
+        "--no-tuned",
+        action="store_false",
+        dest="tuned",
+        help="leave out the setting that was tuned for this machine, where the archive has one",
+    )
     add_trust_pickle(parser)
     add_isolation(parser)
 
@@ -175,6 +181,7 @@ def _load(args: argparse.Namespace) -> "Model":
             response_timeout_s=args.response_timeout,
             limits=limits_of(args),
             record=args.record,
+            tuned=args.tuned,
         )
 
 

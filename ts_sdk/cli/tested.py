@@ -1,7 +1,7 @@
 """What ``mar test`` has found, as a table and as JSON."""
 
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from ts_sdk.cli.tables import Column, print_table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ts_sdk.errors import RequestError
     from ts_sdk.samples import GoldenResult
     from ts_sdk.testing import CheckReport, CheckResult
     from ts_sdk.testing.report import Verdict
@@ -34,6 +35,7 @@ class Tested:
         goldens: How the answers compare with the recorded ones, one result a sample.
         samples: How many samples there were.
         answered: How many of them the handler is to answer; the others it is to refuse.
+        refused: Those that it was to answer, and refuses.
     """
 
     archive: Path
@@ -41,6 +43,7 @@ class Tested:
     goldens: "list[GoldenResult]"
     samples: int
     answered: int
+    refused: "Mapping[str, RequestError]" = field(default_factory=dict)
 
     @property
     def compared(self) -> "list[GoldenResult]":
@@ -135,6 +138,12 @@ def _hints(tested: Tested, *, deep: bool) -> list[str]:
         return [no_samples(tested.archive)]
     if not tested.answered:
         return ["none of the samples is one that the handler answers: add one that it does"]
+    if tested.refused:
+        return [
+            f"{name} is refused with status {error.status} ({error.message}): if it should be, "
+            "--record keeps that, and asks for it from then on"
+            for name, error in tested.refused.items()
+        ]
     hints = [] if deep else ["--deep judges the promises too that take long"]
     if not tested.compared:
         hints.append("--record keeps the answers to the samples, to compare with from then on")

@@ -134,17 +134,21 @@ class AnswerComparison:
         differences: Where they differ by more than the tolerance.
         old_error: Why the old archive did not answer, None when it did.
         new_error: Why the new archive did not answer, None when it did.
+        refused: Whether both did not for the sender's fault (a status from 400 to 499).
     """
 
     sample: str
     differences: tuple[AnswerDifference, ...] = ()
     old_error: str | None = None
     new_error: str | None = None
+    refused: bool = False
 
     @property
     def agrees(self) -> bool:
-        """Whether both archives answered, and the same within the tolerance."""
-        return not self.differences and self.old_error is None and self.new_error is None
+        """Whether both answered the same within the tolerance, or refused it in the same words."""
+        if self.old_error is None and self.new_error is None:
+            return not self.differences
+        return self.refused and self.old_error == self.new_error
 
 
 @dataclass(frozen=True)
@@ -201,7 +205,7 @@ class RunComparison:
 
     @property
     def agrees(self) -> bool:
-        """Whether every sample was answered by both, and the same within the tolerance."""
+        """Whether both did the same with every sample; see `AnswerComparison.agrees`."""
         return bool(self.answers) and all(answer.agrees for answer in self.answers)
 
 

@@ -115,6 +115,7 @@ class Work:
             device=self._device,
             precision=precision,
             trust_pickle=self._trust_pickle,
+            tuned=False,
         )
 
     def _write(self, module: "nn.Module", recording: Recording, path: Path) -> None:

@@ -80,7 +80,13 @@ def measure_precision(  # noqa: PLR0913 - options given by name
     if not given:
         raise ValueError("measure_precision() needs a sample")
     opened = partial(
-        load, path, device=device, trust_pickle=trust_pickle, cache=cache, limits=limits
+        load,
+        path,
+        device=device,
+        trust_pickle=trust_pickle,
+        cache=cache,
+        limits=limits,
+        tuned=False,
     )
 
     def open_in(precision: Precision, keep: tuple[str, ...]) -> "Model":

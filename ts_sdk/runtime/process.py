@@ -23,6 +23,7 @@ from ts_sdk.runtime.explanations import pack_wish
 from ts_sdk.runtime.messages import HeldFolder, Notes, OpenedArchive, Start, pack_request
 from ts_sdk.runtime.pickling import Packed
 from ts_sdk.runtime.supervisor import Supervisor
+from ts_sdk.starting import config_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +82,7 @@ def start_in_process(
     with times.measure("start process"):
         ready = supervisor.start()
     resources.callback(supervisor.close)
-    facts = _facts(opened, ready)
+    facts = _facts(opened, options, ready)
     context = _context(opened, facts, registry, ready)
     return Model(facts, ProcessRunner(supervisor, context, resources.pop_all()), times)
 
@@ -199,8 +200,7 @@ def _open(
             lease = (options.cache or ExtractionCache()).lease(archive)
         resources.callback(lease.release)
         folder = lease.folder.resolve()
-    named = archive.manifest.model.config_file
-    return _Opened(archive, folder, ModelConfig.read(folder / named) if named else ModelConfig())
+    return _Opened(archive, folder, config_of(archive, folder, options.tuned))
 
 
 def _launch(opened: _Opened, options: "LoadOptions") -> Launch:
@@ -260,7 +260,7 @@ def limit_of(asked_s: float | None, configured_s: float | None) -> float | None:
     return _TIMEOUT_S if limit_s is None else limit_s or None
 
 
-def _facts(opened: _Opened, ready: "Ready") -> ModelFacts:
+def _facts(opened: _Opened, options: "LoadOptions", ready: "Ready") -> ModelFacts:
     entry = opened.archive.manifest.model
     return ModelFacts(
         path=opened.archive.path,
@@ -268,8 +268,9 @@ def _facts(opened: _Opened, ready: "Ready") -> ModelFacts:
         version=entry.model_version,
         device=ready.device,
         precision=Precision.parse(ready.precision),
-        batch_size=opened.config.batch_size,
+        batch_size=options.batch_size or opened.config.batch_size,
         stateful=opened.config.stateful,
+        tuned=None if options.tuned is None else options.tuned.name,
     )
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ts_sdk.model import Model
 
 _FLOAT32 = "float32"
+_SERVER_ERROR = 500
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,8 @@ def record_goldens(
         What was recorded, by the samples' names.
 
     Raises:
-        SampleError: The target lacks one of the samples, an answer cannot be kept, or the target
-            cannot be written.
+        SampleError: The handler fails on a sample (a status from 500 on), the target lacks one of
+            the samples, an answer cannot be kept, or the target cannot be written.
         archiver.ArchiveError: The archive cannot be read or written.
     """
     key = _key_of(model)
@@ -113,6 +114,7 @@ def record_goldens(
     for sample in samples:
         try:
             outcome = _answer(model, sample)
+            _refuse_crash(outcome)
             recorded[sample.name] = Golden.made_of(outcome, key, allowed, environment)
         except SampleError as error:
             raise SampleError(f"the answer to {sample.name}: {error}") from error
@@ -168,6 +170,14 @@ def _answer(model: "Model", sample: Sample) -> object:
         [sample.request], on_piece=lambda _, piece: pieces.append(piece)
     )
     return [*pieces, outcome] if pieces and not isinstance(outcome, RequestError) else outcome
+
+
+def _refuse_crash(outcome: object) -> None:
+    """A request that is refused is an answer to keep; one that a handler fails on is none."""
+    if isinstance(outcome, RequestError) and outcome.status >= _SERVER_ERROR:
+        raise SampleError(
+            f"the handler fails on it, so nothing was recorded: {outcome.message}"
+        ) from outcome
 
 
 def _golden_for(key: tuple[str, str], goldens: Iterable[Golden], *, nearest: bool) -> Golden | None:

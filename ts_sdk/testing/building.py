@@ -71,7 +71,13 @@ def load_handler(  # noqa: PLR0913 - options given by name
         LoadError: The handler cannot be started, or has no use for *model*.
         DeviceUnavailableError: *device* is not there.
         PrecisionError: The model cannot run in *precision*.
+        TypeError: *handler* is none of these.
     """
+    if not (isinstance(handler, str | os.PathLike) or callable(handler)):
+        raise TypeError(
+            "handler must be a class, a function, a handler's file or a built-in handler's name, "
+            f"not {'None' if handler is None else f'an object of {type(handler).__name__}'}"
+        )
     options = LoadOptions(
         device,
         precision,
@@ -142,6 +148,7 @@ class HandlerSources:
             model = start_archive(folder, options, resources, given)
         except LoadError as error:
             error.archive = Path(_name_of(self.handler))  # nobody knows the folder's name
+            self._note_paths_given_as_text(error)
             raise
         if is_live and not taken:
             model.close()
@@ -152,6 +159,15 @@ class HandlerSources:
                 phase="initialize",
             )
         return model
+
+    def _note_paths_given_as_text(self, error: LoadError) -> None:
+        """Add a note to *error* for each text among the files that is the path of a file."""
+        for name, content in self.files.items():
+            if isinstance(content, str) and os.path.isfile(content):  # noqa: PTH113 - false where Path raises
+                error.add_note(
+                    f"files: {name!r} holds the text {content!r}; to copy that file, give "
+                    f"pathlib.Path({content!r})"
+                )
 
 
 def _name_of(handler: Handler) -> str:

@@ -1,9 +1,10 @@
 """`HandlerCase`: a handler under test, the requests that it is asked, and what is expected."""
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
@@ -36,6 +37,9 @@ class Source(Protocol):
     def handler(self) -> Any:  # noqa: ANN401 - a class or a function
         """The handler's class or function, None where an archive has it."""
 
+    def code(self) -> AbstractContextManager[Path | None]:
+        """The archive or folder with the handler's code; None for a class of this program."""
+
     def load(self, **options: Any) -> "Model":  # noqa: ANN401 - those of `ts_sdk.load`
         """A model that nobody else has; *options* are those of `ts_sdk.load`."""
 
@@ -48,6 +52,9 @@ class HandlerCase:
         requests: Requests that the handler answers, each as for `Model.predict`.
         bad_requests: Requests that it refuses, if some are known.
         expectations: What is said beforehand; None takes what the archive's config says.
+
+    Raises:
+        TypeError: A single request is given in place of several.
     """
 
     def __init__(
@@ -59,10 +66,11 @@ class HandlerCase:
         expectations: Expectations | None = None,
     ) -> None:
         self.source = source
-        self._given = tuple(requests)
-        self._given_bad = tuple(bad_requests)
+        self._given = _listed("requests", requests)
+        self._given_bad = _listed("bad_requests", bad_requests)
         self._expectations = expectations
         self._model: Model | None = None
+        self._cannot_be_loaded = False
 
     @property
     def name(self) -> str:
@@ -107,7 +115,9 @@ class HandlerCase:
     def model(self) -> "Model":
         """A model that all checks share; one that needs its own takes `load`."""
         if self._model is None:
+            self._cannot_be_loaded = True
             self._model = self.source.load()
+            self._cannot_be_loaded = False
         return self._model
 
     def require_answers(self, check: str) -> None:
@@ -116,6 +126,8 @@ class HandlerCase:
         Raises:
             CheckSkipped: So it is.
         """
+        if self._cannot_be_loaded:  # which one check has told, and may have taken its time
+            raise CheckSkipped("the handler could not be loaded")
         if not self._requests:
             raise CheckSkipped("it needs requests that the handler answers, and there are none")
         outcomes = (*self.alone, *self.together)
@@ -205,9 +217,10 @@ class HandlerCase:
         outcomes = self.outcomes(requests, model)
         for index, outcome in enumerate(outcomes):
             if isinstance(outcome, RequestError):
+                notes = getattr(outcome, "__notes__", ())
+                said = "; ".join([outcome.message, *notes])
                 raise PromiseBroken(
-                    f"request {index} of a batch of {len(outcomes)} was not answered: "
-                    f"{outcome.message}"
+                    f"request {index} of a batch of {len(outcomes)} was not answered: {said}"
                 ) from outcome
         return outcomes
 
@@ -269,6 +282,14 @@ class HandlerCase:
 
     def __repr__(self) -> str:
         return f"<HandlerCase {self.name!r}, {len(self._given)} requests>"
+
+
+def _listed(name: str, requests: Iterable[object]) -> tuple[object, ...]:
+    """*requests*, unless that is one, whose letters or keys would be taken for requests."""
+    if isinstance(requests, str | bytes | bytearray | Mapping | PathLike | Request):
+        kind = type(requests).__name__
+        raise TypeError(f"{name} is a list of requests: give [...] with the {kind} in it")
+    return tuple(requests)
 
 
 def _copy(request: Request) -> Request:

@@ -6,12 +6,13 @@ from typing import Any
 from ts_sdk.precision_report.answers import answers_difference, probabilities_in, top_label
 from ts_sdk.testing.closeness import Tolerance, differences
 
-ALLOWED = 0.02
+_COARSE = "bfloat16"
+_ALLOWED = 0.02
 """As `ts_sdk.measure_precision` takes for safe: a share of the largest number under the same key;
 of a probability, the difference itself; of a map of classes, the share of pixels."""
 
-_NEAR_TIE = 2 * ALLOWED
-"""Two labels whose probabilities are closer than this may change places."""
+_ALLOWED_COARSELY = 0.05
+"""In bfloat16, whose rounding steps are eight times those of float16."""
 
 _LARGE_MAP = 64
 """From so many whole numbers on, nested lists of them are a map of classes."""
@@ -19,7 +20,7 @@ _LARGE_MAP = 64
 _SCORES = ("score", "probability")
 
 
-def drift_problem(actual: object, expected: object, tolerance: Tolerance) -> str | None:
+def drift_problem(actual: object, expected: object, precision: str) -> str | None:
     """In what an answer has drifted too far, as the end of a sentence; None when it has not.
 
     Objects whose score is within the drift of the least likely one shown may come and go. Pictures,
@@ -28,29 +29,32 @@ def drift_problem(actual: object, expected: object, tolerance: Tolerance) -> str
     Args:
         actual: The answer.
         expected: The answer in float32, or of the CPU.
-        tolerance: How far pictures may be apart.
+        precision: What the answer was computed in, a word of `ts_sdk.Precision`.
     """
+    allowed = _ALLOWED_COARSELY if _COARSE in precision else _ALLOWED
     share = _share_of_pixels(actual, expected)
     if share is not None:
-        return _told(share)
-    actual, expected = _without_the_least_likely(actual, expected)
+        return _told(share, allowed)
+    actual, expected = _without_the_least_likely(actual, expected, allowed)
     drift = answers_difference(expected, actual)
     if drift is None:
+        tolerance = Tolerance.for_precision(precision)
         found = differences(actual, expected, tolerance=tolerance, equal_nan=True)
         return f"differs: {found[0]}" if found else None
-    return _told(drift) or _label_problem(actual, expected)
+    return _told(drift, allowed) or _label_problem(actual, expected, allowed)
 
 
-def _told(drift: float) -> str | None:
-    return f"is {drift:.2g} apart, {ALLOWED} is allowed" if drift > ALLOWED else None
+def _told(drift: float, allowed: float) -> str | None:
+    return f"is {drift:.2g} apart, {allowed} is allowed" if drift > allowed else None
 
 
-def _label_problem(actual: object, expected: object) -> str | None:
+def _label_problem(actual: object, expected: object, allowed: float) -> str | None:
+    """Which label was taken; two that are as good as tied may change places."""
     wanted, got = probabilities_in(expected), probabilities_in(actual)
     if not wanted or not got:
         return None
     label, found = top_label(wanted), top_label(got)
-    if label == found or wanted[label] - wanted.get(found, 0.0) <= _NEAR_TIE:
+    if label == found or wanted[label] - wanted.get(found, 0.0) <= 2 * allowed:
         return None
     return f"is {found!r}, in float32 {label!r}"
 
@@ -71,12 +75,16 @@ def _share_of_pixels(actual: object, expected: object) -> float | None:
     return float((got != wanted).mean())
 
 
-def _without_the_least_likely(actual: Any, expected: Any) -> tuple[Any, Any]:  # noqa: ANN401 - any answers
+def _without_the_least_likely(
+    actual: Any,  # noqa: ANN401 - any answer
+    expected: Any,  # noqa: ANN401 - as above
+    allowed: float,
+) -> tuple[Any, Any]:
     """Two lists of objects without those whose score is near the least one that is shown."""
     scores = [_score_of(item) for answer in (actual, expected) for item in _listed(answer)]
     if not scores or None in scores or len(_listed(actual)) == len(_listed(expected)):
         return actual, expected
-    least = min(score for score in scores if score is not None) + _NEAR_TIE
+    least = min(score for score in scores if score is not None) + 2 * allowed
 
     def likely(answer: list[Any]) -> list[Any]:
         return [item for item in answer if (_score_of(item) or 0.0) > least]

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ts_sdk.errors import LoadError
 from ts_sdk.testing.building import Handler
 from ts_sdk.testing.case import HandlerCase
 from ts_sdk.testing.expectations import Expectations
@@ -34,6 +35,7 @@ class BoundCheck:
 
         Raises:
             PromiseBroken: It does not keep the promise.
+            LoadError: It cannot be loaded.
         """
         __tracebackhide__ = True
         import pytest
@@ -44,6 +46,8 @@ class BoundCheck:
             pytest.skip(str(reason))
         except PromiseBroken as broken:
             raise broken from _of_the_handler(broken.__cause__)
+        except LoadError as error:
+            raise error.with_traceback(None) from _of_the_handler(error.__cause__)
 
     def __repr__(self) -> str:
         return f"<{self.check.name} of {self.case.name}>"
@@ -88,13 +92,14 @@ def parametrize_checks(
 
     Raises:
         ValueError: *only* or an expected failure names a check that does not exist.
+        TypeError: *only*, *requests* or *bad_requests* is one thing, and no list.
     """
     import pytest
 
-    from ts_sdk.testing.running import chosen, refuse_unknown
+    from ts_sdk.testing.running import chosen, listed, refuse_unknown
 
     expected = {} if expectations is None else expectations.expected_failures
-    only = tuple(only)
+    only = listed(only)
     refuse_unknown([*only, *expected])
     case = HandlerCase(
         source_of(handler, **options),

@@ -78,7 +78,16 @@ def text_request(
         charset: Python's name of the charset to send it in.
         subtype: What follows ``text/``: ``html``, ``csv``, ...
         headers: As for `image_request`.
+
+    Raises:
+        TypeError: It is no text.
+        LookupError: There is no such charset.
     """
+    if not isinstance(text, str):
+        raise TypeError(
+            f"text_request takes a str, not {type(text).__name__}; "
+            "file_request(path) and Request.sent(bytes) take what is encoded already"
+        )
     return _request(text.encode(charset), f"text/{subtype}; charset={charset}", headers)
 
 

@@ -28,8 +28,10 @@ def run_checks(
 
     Raises:
         ValueError: *only*, or what is declared of the handler, names a check that does not exist.
+        TypeError: *only* is one name, and no list of names.
         SdkError: The handler cannot be loaded at all.
     """
+    only = listed(only)
     expected = case.expectations.expected_failures
     refuse_unknown([*only, *expected])
     results = []
@@ -39,6 +41,17 @@ def run_checks(
         if progress is not None:
             progress(result)
     return CheckReport(case.name, tuple(results))
+
+
+def listed(only: Iterable[str]) -> tuple[str, ...]:
+    """The names in *only*.
+
+    Raises:
+        TypeError: It is one name, whose letters would be taken for names.
+    """
+    if isinstance(only, str):
+        raise TypeError(f"only is a list of checks' names: give [{only!r}]")
+    return tuple(only)
 
 
 def chosen(only: Iterable[str] = (), *, deep: bool = False) -> tuple[Check, ...]:

@@ -1,10 +1,13 @@
 """Where the models under test come from: an archive, or a handler's class with its files."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ts_sdk.testing.building import Handler, load_handler
+from ts_sdk.testing.building import Handler, HandlerSources, load_handler
 
 if TYPE_CHECKING:
     from ts_sdk.model import Model
@@ -29,6 +32,11 @@ class ArchiveSource:
     def name(self) -> str:
         """The archive's name."""
         return self.path.name
+
+    @contextmanager
+    def code(self) -> Iterator[Path]:
+        """The archive."""
+        yield self.path
 
     def load(self, **options: Any) -> "Model":  # noqa: ANN401 - as `load`
         """A model that nobody else has."""
@@ -56,6 +64,17 @@ class HandlerSource:
     def name(self) -> str:
         """The handler's name."""
         return getattr(self.handler, "__name__", str(self.handler))
+
+    @contextmanager
+    def code(self) -> Iterator[Path | None]:
+        """A folder with a handler's file and the files beside it; None for a class or function."""
+        if not isinstance(self.handler, str | os.PathLike):
+            yield None
+            return
+        files, model_file = self._options.get("files") or {}, self._options.get("model_file")
+        with tempfile.TemporaryDirectory(prefix="ts-sdk-handler-") as folder:
+            HandlerSources(self.handler, None, model_file, files, None, None).write(Path(folder))
+            yield Path(folder)
 
     def load(self, **options: Any) -> "Model":  # noqa: ANN401 - as `load_handler`
         """A model that nobody else has."""

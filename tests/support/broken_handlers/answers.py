@@ -92,6 +92,22 @@ class FailsAsAWhole(BaseHandler):
         return ["bad request" for _ in data]
 
 
+class AnswersErrorsForAll(BaseHandler):
+    """It refuses nothing: one except block answers for the whole batch."""
+
+    def initialize(self, context):
+        super().initialize(context)
+        self.prepared = True
+
+    def handle(self, data, context):
+        if not getattr(self, "prepared", False):
+            raise RuntimeError("call initialize() first")
+        try:
+            return super().handle(data, context)
+        except Exception as error:  # noqa: BLE001 - the mistake that it is here for
+            return [{"error": str(error)}] * len(data)
+
+
 class BlamesItself(BaseHandler):
     def preprocess(self, data):
         return torch.stack([torch.tensor([row["body"][0], row["body"][1]]) for row in data])
@@ -302,6 +318,10 @@ BROKEN = (
         },
     ),
     Broken(FailsAsAWhole, {"a_bad_request_fails_alone": "request 0 failed too: bad request"}),
+    Broken(
+        AnswersErrorsForAll,
+        {"a_bad_request_fails_alone": "beside an empty body, request 0 gets another answer"},
+    ),
     Broken(BlamesItself, _BLAMED | _CRASHES, bad_requests=([1.0],)),
     Broken(
         AnswersUnprepared,

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
+from ts_sdk.cli.first_lines import MOST_LINES
 from ts_sdk.testing import CHECKS
 
 HANDLER = """
@@ -253,11 +254,31 @@ def test_what_is_refused_is_told_when_it_is_recorded_and_must_be_refused_from_th
     assert "2 kept; 2 of 2 answers as recorded" in ran.out
 
 
-def test_a_crash_is_not_recorded_in_silence(mar, pack, samples):
+def test_a_sample_that_is_refused_is_named_with_the_way_to_say_that_it_should_be(
+    mar, pack, samples
+):
+    folder = samples(bad='"no list"', good="[1]")
+    ran = mar("test", pack(samples=()), "--samples", folder, *QUICK)
+    assert ran.out.splitlines()[-1] == (
+        "bad.json is refused with status 400 (a list of numbers, please): if it should be, "
+        "--record keeps that, and asks for it from then on"
+    )
+
+
+def test_of_what_a_handler_prints_the_first_lines_are_shown(mar, pack):
+    loud = PRINTS.replace("print('a batch of', len(data))", "print('line\\n' * 30)")
+    ran = mar("test", pack(handler=loud), *QUICK)
+    assert ran.err.count("line\n") == MOST_LINES
+    assert ran.err.count("mar: the handler prints more, which is not shown\n") == 1
+
+
+def test_a_crash_is_not_recorded(mar, pack, samples):
     folder = samples(bad='{"crash": "now"}', good="[1]")
     ran = mar("test", pack(samples=()), "--samples", folder, "--record")
     assert ran.code == 1
-    assert "bad.json was not answered, which is recorded: KeyError with status 503" in ran.err
+    assert "the answer to bad.json: the handler fails on it, so nothing was recorded" in ran.err
+    assert "handler.py" in ran.err
+    assert not list(folder.glob("*.golden.json"))
 
 
 def test_samples_that_are_all_to_be_refused_are_nothing_to_judge_by(mar, pack, samples):

@@ -108,6 +108,21 @@ def test_each_place_where_answers_differ_is_told_and_who_did_not_answer(multipli
     assert not run.agrees
 
 
+def test_what_both_refuse_alike_agrees_and_what_both_crash_on_does_not(multiplier):
+    polite = HANDLER.replace(
+        'raise ValueError("refused by {which}")', 'raise RequestError("refused")  # {which}'
+    ).replace("import BaseHandler", "import BaseHandler, RequestError")
+    samples = {"two": 2, "odd": "refuse"}
+    old, new = multiplier("old", handler=polite), multiplier("new", handler=polite)
+    run = compare(old, new, run=True, samples=samples, rounds=0).run
+    assert (run.agrees, run.answers[1].refused) == (True, True)
+    assert run.answers[1].old_error == "refused (status 400)"
+    crashing = multiplier("crashing")
+    run = compare(crashing, crashing, run=True, samples=samples, rounds=0).run
+    assert run.answers[1].old_error == run.answers[1].new_error
+    assert (run.answers[0].agrees, run.answers[1].agrees) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("wished", "expected"),
     [({}, (0.08, 0.02)), ({"rtol": 0.3}, (0.3, 0.02)), ({"rtol": 0.0, "atol": 0.0}, (0.0, 0.0))],

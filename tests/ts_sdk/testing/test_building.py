@@ -254,6 +254,24 @@ def test_wrong_arguments_are_told(options, error, message):
         load_handler(BaseHandler, **options)
 
 
+def test_a_path_that_was_given_as_text_is_told_when_the_start_fails(tmp_path):
+    path = tmp_path / "labels.json"
+    path.write_text("{}")
+    with pytest.raises(LoadError) as raised:
+        load_handler(FailsToStart, files={"labels.json": str(path), "notes.txt": "no path"})
+    (note,) = raised.value.__notes__
+    assert note == (
+        f"files: 'labels.json' holds the text {str(path)!r}; to copy that file, give "
+        f"pathlib.Path({str(path)!r})"
+    )
+
+
+@pytest.mark.parametrize(("handler", "said"), [(None, "None"), (FailsToStart(), "FailsToStart")])
+def test_what_is_no_handler_is_refused(handler, said):
+    with pytest.raises(TypeError, match=f"handler must be a class, a function, .*not .*{said}$"):
+        load_handler(handler)
+
+
 def test_a_file_that_is_no_handler_is_told_with_its_name(tmp_path):
     (tmp_path / "empty.py").write_text("x = 1\n")
     with pytest.raises(LoadError, match=r"empty\.py"):

@@ -1,12 +1,13 @@
 """Each promise bites: handlers made to break it are caught, by exactly the checks they break."""
 
 import logging
+from pathlib import Path
 
 import pytest
 import torch
 from broken_handlers import REQUESTS, Broken, BrokenFolder, answers, small_net, surroundings
 
-from ts_sdk import BaseHandler, ConfigError
+from ts_sdk import BaseHandler, ConfigError, Request
 from ts_sdk.testing import (
     CHECKS,
     CheckSkipped,
@@ -14,6 +15,7 @@ from ts_sdk.testing import (
     HandlerCase,
     HandlerSource,
     PromiseBroken,
+    parametrize_checks,
     run_checks,
 )
 
@@ -69,6 +71,17 @@ def test_a_good_handler_keeps_every_promise():
     assert report.count("kept") > len(CHECKS) // 2
 
 
+def test_what_goes_to_a_logger_that_nobody_has_set_up_is_not_printed():
+    class Logs(BaseHandler):
+        def postprocess(self, data):
+            logging.getLogger("of a handler").warning("a batch of %d", len(data))
+            return data.tolist()
+
+    logging.root.handlers[:] = []
+    with HandlerCase(HandlerSource(Logs, model=small_net()), REQUESTS) as case:
+        CHECK["nothing_is_printed"](case)
+
+
 def test_a_declared_failure_is_expected_and_one_that_is_mended_is_not():
     expectations = Expectations(
         expected_failures={"answers_are_finite": "it divides by zero", "answers_can_be_sent": "?"}
@@ -89,6 +102,22 @@ def test_a_check_that_does_not_exist_is_named_with_the_nearest():
         pytest.raises(ValueError, match="did you mean 'answers_are_finite'"),
     ):
         run_checks(case, only=["answers_are_infinite"])
+
+
+@pytest.mark.parametrize("one", ["good", b"good", {"a": 1}, Path("a.jpg"), Request({"body": "a"})])
+@pytest.mark.parametrize("name", ["requests", "bad_requests"])
+def test_one_request_in_place_of_a_list_is_refused(name, one):
+    with pytest.raises(TypeError, match=f"^{name} is a list of requests: give .* in it"):
+        HandlerCase(HandlerSource(BaseHandler), **{name: one})
+
+
+def test_one_name_in_place_of_a_list_is_refused():
+    case = HandlerCase(HandlerSource(BaseHandler))
+    message = r"only is a list of checks' names: give \['no_network_is_used'\]"
+    with pytest.raises(TypeError, match=message):
+        run_checks(case, only="no_network_is_used")
+    with pytest.raises(TypeError, match=message):
+        parametrize_checks(BaseHandler, only="no_network_is_used")
 
 
 def test_without_requests_what_needs_them_is_skipped():

@@ -97,6 +97,17 @@ def test_a_value_in_place_of_another_of_the_same_size_is_found():
     ]
 
 
+def test_a_property_goes_by_the_name_that_the_handler_s_code_has():
+    class WithContext:
+        @property
+        def context(self):
+            return self._context
+
+    assert new_after(WithContext(), lambda handler: setattr(handler, "_context", [1])) == [
+        "self.context"
+    ]
+
+
 def test_what_stays_is_no_news():
     handler = SimpleNamespace(
         batch=torch.zeros(2), settings={"topk": [1, 2]}, model=nn.Linear(2, 2)

@@ -409,6 +409,62 @@ class TestParametrizeChecks:
         )
         result.assert_outcomes(passed=2)
 
+    def test_a_handler_s_file_is_imported_by_itself_with_the_files_beside_it(self, run, pytester):
+        (pytester.path / "mine.py").write_text(
+            "import os\nimport labels\nos.environ['MINE'] = '1'\n"
+            "def handle(data, context):\n    return data and [1 for _ in data]\n"
+        )
+        result = run(
+            test_it="""
+            from ts_sdk.testing import parametrize_checks
+
+            @parametrize_checks(
+                "mine.py", files={"labels.py": ""}, only=["importing_has_no_side_effects"]
+            )
+            def test_contract(check):
+                check()
+            """
+        )
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["E *importing it sets the environment variable MINE"])
+
+    def test_a_handler_that_cannot_be_loaded_is_told_once_without_the_way_there(self, run):
+        result = run(
+            test_it="""
+            from ts_sdk import BaseHandler
+            from ts_sdk.testing import parametrize_checks
+
+            class Fails(BaseHandler):
+                def initialize(self, context):
+                    raise OSError("no weights today")
+
+            @parametrize_checks(
+                Fails, [[1.0]], only=["one_answer_per_request", "answers_are_finite"]
+            )
+            def test_contract(check):
+                check()
+            """
+        )
+        result.assert_outcomes(failed=1, skipped=1)
+        result.stdout.fnmatch_lines(["E *no weights today*", "SKIPPED*could not be loaded"])
+        result.stdout.no_fnmatch_line("*loader.py*")
+
+    def test_a_request_that_is_a_path_as_text_is_told_with_what_to_give(self, run, pytester):
+        (pytester.path / "one.bin").write_bytes(b"1")
+        result = run(
+            test_it="""
+            from ts_sdk.testing import parametrize_checks
+
+            def numbers(data, context):
+                return data and [float(row["body"]) for row in data]
+
+            @parametrize_checks(numbers, ["one.bin"], only=["one_answer_per_request"])
+            def test_contract(check):
+                check()
+            """
+        )
+        result.stdout.fnmatch_lines(["E *to send that file, give pathlib.Path('one.bin')*"])
+
     def test_requests_that_cannot_be_read_fail_the_test_and_not_the_collection(self, run):
         result = run(
             test_it="""

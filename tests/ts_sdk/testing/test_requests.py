@@ -188,6 +188,11 @@ def test_what_are_no_pixels_is_refused_with_what_would_be(given, words):
         image_request(given)
 
 
+def test_bytes_are_no_text():
+    with pytest.raises(TypeError, match=r"takes a str, not bytes; file_request\(path\)"):
+        text_request(b"a cat")
+
+
 def test_what_cannot_be_sent_is_refused(tmp_path):
     with pytest.raises(ValueError, match="cannot be sent as nonsense"):
         image_request(RED, format="nonsense")

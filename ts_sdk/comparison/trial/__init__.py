@@ -120,7 +120,8 @@ def _tolerance(trial: Trial, measured: Sequence[Measured]) -> Tolerance:
 
 def _compared(name: str, old: Answered, new: Answered, tolerance: Tolerance) -> AnswerComparison:
     if old.error is not None or new.error is not None:
-        return AnswerComparison(name, old_error=old.error, new_error=new.error)
+        refused = old.refused and new.refused
+        return AnswerComparison(name, old_error=old.error, new_error=new.error, refused=refused)
     found = differences(new.answer, old.answer, tolerance=tolerance, equal_nan=True)
     return AnswerComparison(
         name,

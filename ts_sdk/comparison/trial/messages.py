@@ -70,11 +70,13 @@ class Answered:
         elapsed_ms: How long it took.
         answer: The answer in JSON's types and bytes, None where there is none.
         error: Why there is none, None where there is one.
+        refused: Whether that is the sender's fault: a status from 400 to 499.
     """
 
     elapsed_ms: float
     answer: object = None
     error: str | None = None
+    refused: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _STATUS = Path("/proc/self/status")
 _PEAK = "VmHWM:"
+_SERVER_ERROR = 500
 
 
 def main() -> None:
@@ -65,7 +66,8 @@ def _answer(model: "Model", request: "Request") -> Answered:
     (outcome,) = model.predict_batch([request])
     elapsed_ms = (time.perf_counter() - started) * 1e3
     if isinstance(outcome, RequestError):
-        return Answered(elapsed_ms, error=f"{outcome.message} (status {outcome.status})")
+        said = f"{outcome.message} (status {outcome.status})"
+        return Answered(elapsed_ms, error=said, refused=outcome.status < _SERVER_ERROR)
     try:
         return Answered(elapsed_ms, _plain(outcome))
     except TypeError as error:

@@ -21,7 +21,7 @@ def check_everything_it_needs_is_there(case: HandlerCase) -> None:
     Add the files with --extra-files, and packages to the requirements file; `mar doctor` says more.
     """
     if case.source.path is None:
-        raise CheckSkipped("there is no archive: the handler is a class of this program")
+        raise CheckSkipped("there is no archive: mar test judges the one that is packed of it")
     from ts_sdk.doctor import Verdict, examine
 
     report = examine(case.source.path)

@@ -51,7 +51,7 @@ def check_a_bad_request_fails_alone(case: HandlerCase) -> None:
     """
     good = case.requests[0]
     expected = case.alone[0]
-    for name, bad in _refused(case):
+    for name, bad, is_refused in _bad(case):
         outcomes = case.outcomes([good, bad, case.requests[0]])
         for index in (0, 2):
             if isinstance(outcomes[index], RequestError):
@@ -61,7 +61,7 @@ def check_a_bad_request_fails_alone(case: HandlerCase) -> None:
             case.assert_close(
                 outcomes[index], expected, f"beside {name}, request {index} gets another answer"
             )
-        if not isinstance(outcomes[1], RequestError):
+        if is_refused and not isinstance(outcomes[1], RequestError):
             raise PromiseBroken(f"{name} fails alone, but is answered in a batch: {outcomes[1]!r}")
 
 
@@ -72,9 +72,9 @@ def check_a_bad_request_is_told_so(case: HandlerCase) -> None:
     Call self.reject(index, message), or context.set_response_status(400, message, index), for what
     the sender has done wrong; an error that is raised is taken for the handler's fault.
     """
-    for name, bad in _refused(case):
-        if name == _EMPTY:
-            continue  # which another promise is about
+    for name, bad, is_refused in _bad(case):
+        if name == _EMPTY or not is_refused:
+            continue  # which other promises are about
         outcome = case.outcomes([case.requests[0], bad])[1]
         if not isinstance(outcome, RequestError):
             continue  # which is another promise's to judge
@@ -86,8 +86,8 @@ def check_a_bad_request_is_told_so(case: HandlerCase) -> None:
             raise PromiseBroken(f"{name} was request 1, but the error is about {outcome.index}")
 
 
-def _refused(case: HandlerCase) -> Iterator[tuple[str, Request]]:
-    """Requests that the handler refuses, each with what it is.
+def _bad(case: HandlerCase) -> Iterator[tuple[str, Request, bool]]:
+    """Bad requests, each with what it is before it, and behind it whether it is refused alone.
 
     Raises:
         CheckSkipped: It refuses none.
@@ -95,11 +95,11 @@ def _refused(case: HandlerCase) -> Iterator[tuple[str, Request]]:
     known = [(f"bad request {index}", bad) for index, bad in enumerate(case.bad_requests)]
     found = False
     for name, bad in known or _candidates(case):
-        if isinstance(case.outcomes([bad])[0], RequestError):
-            found = True
-            yield name, bad
-        elif known:
+        is_refused = isinstance(case.outcomes([bad])[0], RequestError)
+        if known and not is_refused:
             raise PromiseBroken(f"{name} was given as one that is refused, but is answered")
+        found |= is_refused
+        yield name, bad, is_refused
     if not found:
         raise CheckSkipped("the handler answers whatever it is sent; give bad_requests")
 

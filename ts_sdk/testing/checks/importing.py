@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from ts_sdk.testing.case import HandlerCase
@@ -19,17 +20,18 @@ def check_importing_has_no_side_effects(case: HandlerCase) -> None:
     Move it into initialize(): threads, files, torch.set_default_dtype() and its like, environment
     variables, logging.basicConfig(), random seeds.
     """
-    found = _changes_of(_target(case))
+    with case.source.code() as code:
+        found = _changes_of(_target(case.source.handler, code))
     if found:
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise PromiseBroken(f"importing it {'; '.join(found[:_SHOWN])}{more}")
 
 
-def _target(case: HandlerCase) -> dict[str, Any]:
+def _target(handler: object, code: Path | None) -> dict[str, Any]:
     """What a process of its own is to import."""
-    if case.source.path is not None:
-        return {"archive": str(case.source.path.resolve())}
-    module = sys.modules.get(getattr(case.source.handler, "__module__", ""))
+    if code is not None:
+        return {"archive": str(code.resolve())}
+    module = sys.modules.get(getattr(handler, "__module__", ""))
     file = getattr(module, "__file__", None)
     if module is None or file is None or module.__name__ == "__main__":
         raise CheckSkipped("the handler's class is in no file that could be imported by itself")

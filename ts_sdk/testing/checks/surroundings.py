@@ -68,7 +68,7 @@ def _captured() -> Iterator[io.StringIO]:
     """Keep what is printed; warnings and log records, which are no prints, are left out."""
     text = io.StringIO()
     last_resort = logging.lastResort
-    logging.lastResort = None
+    logging.lastResort = logging.NullHandler()  # with None, logging itself prints a complaint
     try:
         with warnings.catch_warnings(), redirect_stdout(text), redirect_stderr(text):
             warnings.simplefilter("ignore")

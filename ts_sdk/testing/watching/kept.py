@@ -39,7 +39,9 @@ def held_by(handler: Any) -> dict[str, Holding]:  # noqa: ANN401 - the user's ow
     """
     found: dict[str, Holding] = {}
     seen = {id(handler)}
-    waiting = deque((f"self.{name}", value) for name, value in _attributes(handler))
+    waiting = deque(
+        (f"self.{_public(handler, name)}", value) for name, value in _attributes(handler)
+    )
     while waiting and len(found) < _MOST_OBJECTS:
         path, value = waiting.popleft()
         if isinstance(value, _SMALL):
@@ -92,6 +94,12 @@ def _attributes(value: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - any obje
             for name in _slots_of(cls)
             if hasattr(value, name)  # a slot may be empty
         ]
+
+
+def _public(handler: Any, name: str) -> str:  # noqa: ANN401 - the user's own class
+    """*name* as the handler's code says it: ``context`` for the property's ``_context``."""
+    said = name.lstrip("_")
+    return said if isinstance(getattr(type(handler), said, None), property) else name
 
 
 def _slots_of(cls: type) -> tuple[str, ...]:

@@ -1,0 +1,89 @@
+"""One setting of an archive, served and measured for real."""
+
+import pytest
+
+from ts_sdk.benchmarking import BenchmarkError, BenchReport, Load, bench
+from ts_sdk.benchmarking.sentences import remarks_of
+from ts_sdk.errors import LoadError, RequestError
+
+COUNTING = """
+def handle(data, context):
+    data = data or []
+    if any(row["body"] == "no" for row in data):
+        raise ValueError("not this one")
+    return [len(data)] * len(data)
+"""
+
+
+def test_a_setting_is_measured_with_its_requests(sleeper):
+    seen = []
+    report = bench(
+        sleeper("a", handler=COUNTING),
+        ["x", "y"],
+        load=Load(concurrency=4, requests=40),
+        progress=seen.append,
+        workers=1,
+        batch_size=4,
+        max_batch_delay_ms=50,
+        precision="float32",
+    )
+    (result,) = report.results
+    assert seen == [result]
+    assert 40 <= result.measured.requests == result.measured.answered < 44
+    assert result.candidate.batch_size == 4
+    assert len(result.model_times.batches_ms) >= 10
+    assert result.is_whole
+    assert report.passed
+    told = report.to_dict()["results"][0]
+    assert {"throughput_rps", "p99_ms", "model_p99_ms", "phases_ms"} <= told.keys()
+
+
+def test_failing_requests_are_counted_and_told(sleeper):
+    report = bench(sleeper("a", handler=COUNTING), ["yes", "no"], load=Load(1, 10, warm_up=0))
+    assert not report.passed
+    (remark,) = remarks_of(report.results)
+    assert "requests failed (" in remark
+    assert "not this one" in remark
+
+
+def test_a_time_that_is_over_is_told(result):
+    short = result(requests=5000)
+    assert remarks_of([short]) == [
+        "cat, 2 workers, batch 4, cpu: 100 of 5000 requests were sent in the 600 s that it may take"
+    ]
+    assert remarks_of([result()]) == []
+
+
+def test_the_row_has_the_times_of_the_handler(result, hardware, tmp_path):
+    measured = result(phases_ms={"queue": 1.0, "inference": 2.0}, batches_ms=[4.0, 8.0])
+    csv_file, _ = BenchReport([measured], hardware).write(tmp_path)
+    head, line = (row.split(",") for row in csv_file.read_text().splitlines())
+    row = dict(zip(head, line, strict=True))
+    assert row["Benchmark"] == "mar bench"
+    assert [row[f"Model_p{each}"] for each in (50, 90, 99)] == ["4", "8", "8"]
+    assert (row["predict_mean"], row["waiting_time_mean"]) == ("6", "1")
+    assert (row["Model"], row["Input"]) == ("[.mar](file:///store/cat.mar)", "a.jpg")
+    assert "Meets target" not in row
+
+
+def test_the_metrics_of_the_model_are_left_as_they_were(sleeper, monkeypatch):
+    from ts_sdk.benchmarking.model_times import model_times
+    from ts_sdk.metrics import Metrics
+
+    metrics = Metrics("cat")
+    before = metrics.sinks
+    with model_times(metrics) as times:
+        metrics.add_time("PredictionTime", 3.5)
+        metrics.add_time("HandlerTime", 1.0)
+    assert times.batches_ms == [3.5]
+    assert metrics.sinks == before
+
+
+def test_what_cannot_be_measured_is_an_error(sleeper, tmp_path):
+    with pytest.raises(BenchmarkError, match="there are no inputs"):
+        bench(sleeper("a"), [])
+    with pytest.raises(RequestError, match="cannot be read"):
+        bench(sleeper("b"), [tmp_path / "none.jpg"])
+    broken = sleeper("c", handler="raise RuntimeError('never')\n")
+    with pytest.raises(LoadError, match="never"):
+        bench(broken, ["a"])

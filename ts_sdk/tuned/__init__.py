@@ -1,0 +1,1 @@
+"""Tuned settings that archives hold: the one that was found on this machine is applied."""

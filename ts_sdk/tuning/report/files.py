@@ -1,0 +1,34 @@
+"""The files of a report, each written beside its name and then renamed."""
+
+import secrets
+from pathlib import Path
+
+from ts_sdk.tuning.report import TuningReport
+from ts_sdk.tuning.report.html import html_text
+from ts_sdk.tuning.report.markdown import markdown_text
+from ts_sdk.tuning.report.settings import config_text, profile_text
+from ts_sdk.tuning.report.table import csv_text
+
+
+def write_files(report: TuningReport, folder: Path) -> list[Path]:
+    """Write the report's files; see `TuningReport.write`."""
+    texts = {
+        "ab_report.csv": csv_text(report),
+        "report.md": markdown_text(report),
+        "report.html": html_text(report),
+    }
+    if report.best is not None:
+        texts["model-config.yaml"] = config_text(report, report.best)
+        texts["profile.json"] = profile_text(report, report.best)
+    folder.mkdir(parents=True, exist_ok=True)
+    return [_write(folder / name, text) for name, text in texts.items()]
+
+
+def _write(path: Path, text: str) -> Path:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path
