@@ -119,5 +119,5 @@ def _install() -> None:
 
 
 def _heard(event: str, args: tuple[Any, ...]) -> None:
-    for watcher in tuple(_watchers):
+    for watcher in tuple(_watchers or ()):  # when Python ends, there is no list any more
         watcher(event, args)
