@@ -25,7 +25,7 @@ from tests.benchmarks.peer_server import Server, running_server
 _NOOP = "def handle(data, context):\n    return None if data is None else ['ok'] * len(data)\n"
 _DELAY_MS = 50
 _ROUNDS = 3
-_SECONDS = {"resnet18": 6.0, "noop": 2.0}
+_SECONDS = {"resnet18": 3.0, "noop": 1.0}
 _COLD_STARTS = 3
 _FIRST_ANSWER = """\
 import sys

@@ -59,7 +59,7 @@ class BenchReport:
 
     def write(self, folder: Path) -> list[Path]:
         """Write ``ab_report.csv`` and ``report.md`` into *folder*, and return their paths."""
-        from ts_sdk.benchmarking.files import write_texts
+        from ts_sdk.report_files import write_texts
 
         rows = rows_of(self.results, self.hardware)
         return write_texts(

@@ -19,7 +19,6 @@ from ts_sdk.cli.usage import UsageError, add_json_switch, make_command_parser
 from ts_sdk.errors import ConfigError, RequestError
 
 if TYPE_CHECKING:
-
     from ts_sdk.samples import Sample
     from ts_sdk.testing import HandlerCase
 

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-from ts_sdk.benchmarking.files import write_texts
 from ts_sdk.profiles.flame import flame_page
 from ts_sdk.profiles.report import (
     FUNCTION_COLUMNS,
@@ -13,6 +12,7 @@ from ts_sdk.profiles.report import (
     remarks_of,
 )
 from ts_sdk.profiles.speedscope import speedscope_text
+from ts_sdk.report_files import write_texts
 from ts_sdk.tuning.report.markdown import table
 
 

@@ -42,6 +42,7 @@ def test_the_best_setting_is_found_and_written(mar, doubler, two, tmp_path):
     assert f"batchSize: {rows[0]['Batch size']}" in config.read_text()
 
 
+@pytest.mark.slow
 def test_a_target_that_is_missed_is_exit_code_1(mar, doubler, two, tmp_path):
     axes = [*AXES, "--p99", "0.001ms", "--budget", "2s", "-o", tmp_path / "out"]
     ran = mar("tune", doubler, "--input", two, *axes)
@@ -50,6 +51,7 @@ def test_a_target_that_is_missed_is_exit_code_1(mar, doubler, two, tmp_path):
     assert "above it." in ran.out
 
 
+@pytest.mark.slow
 def test_json_holds_everything_and_a_second_run_goes_on(mar, doubler, two, tmp_path):
     axes = [*AXES, "--budget", "2s", "-o", tmp_path / "out", "--json"]
     (first,) = mar("tune", doubler, "--input", two, *axes).lines

@@ -81,6 +81,7 @@ def test_answers_that_agree_within_the_tolerance_are_the_same_and_both_are_measu
     assert capfd.readouterr().out == ""  # what handlers print is no output of the comparison
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
 def test_the_peak_memory_is_that_of_the_archive_alone(multiplier):
     """Of which the program that compares, and the other archive, are no part."""
@@ -108,6 +109,7 @@ def test_each_place_where_answers_differ_is_told_and_who_did_not_answer(multipli
     assert not run.agrees
 
 
+@pytest.mark.slow
 def test_what_both_refuse_alike_agrees_and_what_both_crash_on_does_not(multiplier):
     polite = HANDLER.replace(
         'raise ValueError("refused by {which}")', 'raise RequestError("refused")  # {which}'
@@ -141,6 +143,7 @@ def test_a_process_that_dies_is_told_and_the_other_one_is_measured(multiplier):
     assert run.answers[1].new_error == run.new.problem
 
 
+@pytest.mark.slow
 def test_an_archive_that_cannot_be_loaded_is_told(multiplier):
     old, new = multiplier("old"), multiplier("new", handler="import nothing_of_that_name\n")
     run = compare(old, new, run=True, samples=[1]).run
@@ -148,6 +151,7 @@ def test_an_archive_that_cannot_be_loaded_is_told(multiplier):
     assert (run.old.problem, run.answers, run.agrees) == (None, (), False)
 
 
+@pytest.mark.slow
 def test_samples_that_the_archives_hold_are_answered(archive, multiplier, saved):
     weights = saved({"weight": torch.tensor([[2.0]])})
     files = {"net.py": NET, "w.pt": weights, "handler.py": HANDLER.format(which="a", kind="b")}
@@ -159,6 +163,7 @@ def test_samples_that_the_archives_hold_are_answered(archive, multiplier, saved)
     assert run.agrees
 
 
+@pytest.mark.slow
 def test_a_request_keeps_its_parts_and_headers(archive):
     echo = """
         class Echo:

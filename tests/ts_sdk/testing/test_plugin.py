@@ -57,6 +57,7 @@ def test_the_plugin_is_found_by_its_entry_point_and_can_be_turned_off(run):
     result.stdout.fnmatch_lines(["*fixture 'mar_handler' not found*"])
 
 
+@pytest.mark.slow
 def test_its_fixtures_and_its_option_say_what_they_are_for(run):
     run("--fixtures", test_it="").stdout.fnmatch_lines_random(
         [
@@ -176,6 +177,7 @@ class TestSnapshots:
             ]
         )
 
+    @pytest.mark.slow
     def test_a_drift_within_the_tolerance_passes_and_leaves_the_file_as_it_is(self, run, pytester):
         run("--mar-update", test_it=self.MODULE)
         near = '{"first": 2.00001, "second": 6}'
@@ -189,6 +191,7 @@ class TestSnapshots:
         run("--mar-update").assert_outcomes(passed=1)
         assert json.loads(self.golden(pytester).read_text()) == {"first": 2.0, "second": 6.0}
 
+    @pytest.mark.slow
     def test_a_damaged_file_says_so_and_is_written_anew(self, run, pytester):
         run("--mar-update", test_it=self.MODULE)
         self.golden(pytester).write_text("{")
@@ -198,6 +201,7 @@ class TestSnapshots:
         run("--mar-update").assert_outcomes(passed=1)
         run().assert_outcomes(passed=1)
 
+    @pytest.mark.slow
     def test_parameters_and_several_of_one_test_have_files_of_their_own(self, run, pytester):
         result = run(
             "--mar-update",
@@ -232,6 +236,7 @@ class TestSnapshots:
         assert list((pytester.path / "__snapshots__").iterdir()) == [below]
         run().assert_outcomes(passed=8)
 
+    @pytest.mark.slow
     def test_pictures_arrays_and_tensors_are_kept_and_compared_within_tolerances(
         self, run, pytester
     ):
@@ -264,6 +269,7 @@ class TestSnapshots:
                 patch.setenv("SHIFT", shift)
                 run().assert_outcomes(**{outcome: 1})
 
+    @pytest.mark.slow
     def test_what_cannot_be_kept_is_told_and_nothing_is_written(self, run, pytester):
         result = run("--mar-update", test_it="def test_it(mar_snapshot): mar_snapshot(object())")
         result.assert_outcomes(failed=1)
@@ -327,6 +333,7 @@ class TestParametrizeChecks:
         result.assert_outcomes(passed=1, xfailed=1)
         result.stdout.fnmatch_lines(["XFAIL *nothing_is_printed* - a banner*"])
 
+    @pytest.mark.slow
     def test_a_failure_that_is_declared_and_mended_fails(self, run):
         options = """
             only=["answers_are_finite"],
@@ -336,12 +343,14 @@ class TestParametrizeChecks:
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["*XPASS(strict)* it divides by 0"])
 
+    @pytest.mark.slow
     def test_deep_ones_are_run_when_asked_for(self, run):
         from ts_sdk.testing import CHECKS
 
         result = run("--collect-only", "-q", **self.module("deep=True,"))
         assert sum(line.startswith("test_it.py::") for line in result.outlines) == len(CHECKS)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "options",
         [
@@ -354,6 +363,7 @@ class TestParametrizeChecks:
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["*no check 'answers_are_finte'*'answers_are_finite'*"])
 
+    @pytest.mark.slow
     def test_the_model_that_checks_share_is_loaded_once_and_closed_after_the_last(self, run):
         result = run(
             "-v",
@@ -387,6 +397,7 @@ class TestParametrizeChecks:
         )
         result.assert_outcomes(passed=4)
 
+    @pytest.mark.slow
     def test_a_folder_of_sources_and_requests_in_files_are_taken(self, run, pytester):
         folder = pytester.mkdir("sources")
         (folder / "handler.py").write_text(
@@ -409,6 +420,7 @@ class TestParametrizeChecks:
         )
         result.assert_outcomes(passed=2)
 
+    @pytest.mark.slow
     def test_a_handler_s_file_is_imported_by_itself_with_the_files_beside_it(self, run, pytester):
         (pytester.path / "mine.py").write_text(
             "import os\nimport labels\nos.environ['MINE'] = '1'\n"
@@ -449,6 +461,7 @@ class TestParametrizeChecks:
         result.stdout.fnmatch_lines(["E *no weights today*", "SKIPPED*could not be loaded"])
         result.stdout.no_fnmatch_line("*loader.py*")
 
+    @pytest.mark.slow
     def test_a_request_that_is_a_path_as_text_is_told_with_what_to_give(self, run, pytester):
         (pytester.path / "one.bin").write_bytes(b"1")
         result = run(
@@ -465,6 +478,7 @@ class TestParametrizeChecks:
         )
         result.stdout.fnmatch_lines(["E *to send that file, give pathlib.Path('one.bin')*"])
 
+    @pytest.mark.slow
     def test_requests_that_cannot_be_read_fail_the_test_and_not_the_collection(self, run):
         result = run(
             test_it="""
@@ -507,6 +521,7 @@ def test_a_module_with_torchserve_s_import_names_is_imported_as_it_is(run):
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_a_package_of_that_name_stays_what_it_is(run, pytester):
     package = pytester.mkpydir("ts")
     (package / "__init__.py").write_text("mine = True\n")

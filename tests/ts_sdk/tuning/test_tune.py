@@ -101,6 +101,7 @@ def test_the_batch_that_is_known_to_be_better_is_found(net, tune):
     assert report.differences == {report.best.variant: 0.0}
 
 
+@pytest.mark.slow
 def test_a_target_that_cannot_be_met_is_said_to_be_missed(net, tune):
     report = tune(net(), p99_ms=5.0, batch_sizes=[1], concurrencies=[1])
     assert not report.met
@@ -122,6 +123,7 @@ def test_a_candidate_with_wrong_answers_is_out_and_listed(net, tune):
     assert "the answer differs by" in excluded.reason
 
 
+@pytest.mark.slow
 def test_a_form_that_cannot_be_made_is_out_and_listed(net, tune):
     report = tune(
         net("* (2 if x.sum().item() > 0 else 3)"),
@@ -149,6 +151,7 @@ def test_a_second_run_goes_on_from_the_journal(net, tune, tmp_path):
     assert all(each["measured"]["rounds"] > 1 for each in closed)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_not_to_go_on_measures_anew(net, tune, tmp_path):
     archive = net()
     tune(archive, budget_s=2.0)

@@ -1,8 +1,8 @@
-"""The files of a report, each written beside its name and then renamed."""
+"""The files of a report."""
 
-import secrets
 from pathlib import Path
 
+from ts_sdk.report_files import write_texts
 from ts_sdk.tuning.report import TuningReport
 from ts_sdk.tuning.report.html import html_text
 from ts_sdk.tuning.report.markdown import markdown_text
@@ -20,15 +20,4 @@ def write_files(report: TuningReport, folder: Path) -> list[Path]:
     if report.best is not None:
         texts["model-config.yaml"] = config_text(report, report.best)
         texts["profile.json"] = profile_text(report, report.best)
-    folder.mkdir(parents=True, exist_ok=True)
-    return [_write(folder / name, text) for name, text in texts.items()]
-
-
-def _write(path: Path, text: str) -> Path:
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path
+    return write_texts(folder, texts)
