@@ -35,6 +35,7 @@ def _what_they_set_is_set_back():
     logging.root.handlers[:] = handlers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", BROKEN, ids=repr)
 def test_a_broken_handler_is_caught_by_exactly_the_promises_it_breaks(broken):
     caught = {}

@@ -13,6 +13,8 @@ pytestmark = pytest.mark.skipif(
     not Path("/proc/self/fd").is_dir(), reason="the system does not tell"
 )
 
+pytestmark = pytest.mark.slow
+
 
 def grown(work):
     """What the process holds more after *work*, whose result is kept for so long."""
