@@ -1,6 +1,7 @@
 """Each promise bites: handlers made to break it are caught, by exactly the checks they break."""
 
 import logging
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,12 @@ SLOW = "importing_has_no_side_effects"
 
 
 @pytest.fixture(autouse=True)
+def _the_checkout_is_in_no_temporary_folder(tmp_path, monkeypatch):
+    """What handlers may write to: the checkout, which they write to here, may itself be in /tmp."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+@pytest.fixture(autouse=True)
 def _what_they_set_is_set_back():
     dtype, level, handlers = torch.get_default_dtype(), logging.root.level, logging.root.handlers[:]
     yield
@@ -35,7 +42,6 @@ def _what_they_set_is_set_back():
     logging.root.handlers[:] = handlers
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("broken", BROKEN, ids=repr)
 def test_a_broken_handler_is_caught_by_exactly_the_promises_it_breaks(broken):
     caught = {}
