@@ -47,6 +47,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _add_model_arguments(parser)
     _add_file_arguments(parser)
+    _add_kept_arguments(parser)
     _add_archive_arguments(parser)
     return parser
 
@@ -154,7 +155,12 @@ def _add_file_arguments(parser: argparse.ArgumentParser) -> None:
     files.add_argument(
         "-c", "--config-file", metavar="FILE", help="the model's settings (model-config.yaml)"
     )
-    files.add_argument(
+
+
+def _add_kept_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what says what is kept beside the model, which TorchServe passes over."""
+    kept = parser.add_argument_group("for testing and tuning")
+    kept.add_argument(
         "--sample",
         action="append",
         default=[],
@@ -164,7 +170,7 @@ def _add_file_arguments(parser: argparse.ArgumentParser) -> None:
         "that is its body, a folder with a request.json, or a folder of such samples; may be "
         "given repeatedly",
     )
-    files.add_argument(
+    kept.add_argument(
         "--profile",
         action="append",
         default=[],

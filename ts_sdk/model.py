@@ -1,28 +1,26 @@
 """`Model`: a loaded archive that answers requests in this process."""
 
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from ts_sdk.context import Context
-from ts_sdk.errors import RequestError
 from ts_sdk.metrics.served import Served
 from ts_sdk.model_facts import ModelFacts
-from ts_sdk.outcomes import Outcome, Reply, at, raise_first
+from ts_sdk.outcomes import Outcome, Reply, raise_first
 from ts_sdk.precision import Precision
 from ts_sdk.responses import Response, respond
-from ts_sdk.rows import Request, decode, note_path_sent_as_text
 from ts_sdk.runtime.stream_reading import read_while_running
+from ts_sdk.sent_batch import SentBatch, request_of
 from ts_sdk.timing import PhaseTimes
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-    from ts_sdk.errors import ExplanationError
+    from ts_sdk.errors import ExplanationError, RequestError
     from ts_sdk.explain import Explanation
     from ts_sdk.explain.asking import ExplainOptions
     from ts_sdk.explain.targets import Wanted
@@ -131,7 +129,7 @@ class Model:
             RequestError: The request was not answered; the cause is chained.
             ModelClosedError: The model was closed.
         """
-        request = _request(given, content_type, headers, parts)
+        request = request_of(given, content_type, headers, parts)
         return self.predict_batch([request], on_error="raise")[0]
 
     def predict_batch(
@@ -190,7 +188,7 @@ class Model:
         Raises:
             ModelClosedError: The model was closed.
         """
-        return self.respond_batch([_request(given, content_type, headers, parts)])[0]
+        return self.respond_batch([request_of(given, content_type, headers, parts)])[0]
 
     def respond_batch(self, given: Iterable[object]) -> list[Response]:
         """The responses to a batch of requests, handled together.
@@ -235,7 +233,7 @@ class Model:
             RequestError: The request was not answered, or not to its end.
             ModelClosedError: The model was closed.
         """
-        request = _request(given, content_type, headers, parts)
+        request = request_of(given, content_type, headers, parts)
         return read_while_running(lambda emit: self._run([request], "stream", emit)[0])
 
     def draw(self, answer: object, given: object) -> "Image.Image":
@@ -280,7 +278,7 @@ class Model:
             RequestError: The request was not answered.
             ModelClosedError: The model was closed.
         """
-        request = _request(given, content_type, headers, parts)
+        request = request_of(given, content_type, headers, parts)
         return self.explain_batch([request], target=[target], on_error="raise", **options)[0]  # type: ignore[return-value] # errors are raised
 
     def explain_batch(
@@ -343,61 +341,13 @@ class Model:
 
     def _run(self, given: Iterable[object], call: str, emit: "Emit | None" = None) -> list[Reply]:
         """One reply for each of the requests; those that cannot be read never reach the handler."""
-        if isinstance(given, str | bytes | bytearray | memoryview | Mapping) or not isinstance(
-            given, Iterable
-        ):
-            raise TypeError(
-                f"{call}_batch() takes a list of requests, not one {type(given).__name__}; "
-                f"{call}() takes one request"
-            )
         started = time.perf_counter()
-        decoded = [_decoded(index, one) for index, one in enumerate(given)]
-        good = [index for index, one in enumerate(decoded) if isinstance(one, Request)]
-        asked = [
-            (str(uuid.uuid4()), request) for request in decoded if isinstance(request, Request)
-        ]
-        watched = None if self._recorder is None else self._recorder.watch(call, decoded)
+        batch = SentBatch.read(given, call)
+        watched = None if self._recorder is None else self._recorder.watch(call, batch.requests)
         if watched is not None:
             emit = watched.noting(emit)
-        answered = self._runner.run(asked, _renumbered(emit, good))
-        replies = dict(zip(good, answered, strict=True))
-        for index, one in enumerate(decoded):
-            if isinstance(one, RequestError):
-                replies[index] = Reply.of_error(one)
-            elif isinstance(replies[index].outcome, RequestError):
-                note_path_sent_as_text(replies[index].outcome, one)
-                at(replies[index].outcome, index)
-        known = [replies[index] for index in range(len(decoded))]
-        self._served.count(known, time.perf_counter() - started)
+        replies = batch.answered_by(self._runner, emit)
+        self._served.count(replies, time.perf_counter() - started)
         if watched is not None:
-            watched.end(known)
-        return known
-
-
-def _request(
-    given: object,
-    content_type: str | None,
-    headers: Mapping[str, str] | None,
-    parts: Mapping[str, object] | None,
-) -> object:
-    """What `predict` is given, with what belongs to it."""
-    if content_type is None and headers is None and parts is None:
-        return given
-    if isinstance(given, Request):
-        raise TypeError("a Request has its own content types, headers and parts: set them there")
-    return Request.sent(given, content_type=content_type, headers=headers, parts=parts)
-
-
-def _decoded(index: int, given: object) -> Request | RequestError:
-    try:
-        return decode(given)
-    except RequestError as error:
-        error.index = index
-        return error
-
-
-def _renumbered(emit: "Emit | None", positions: Sequence[int]) -> "Emit | None":
-    """*emit* for a runner that was given the requests at *positions* only."""
-    if emit is None:
-        return None
-    return lambda index, piece: emit(positions[index], piece)
+            watched.end(replies)
+        return replies

@@ -118,17 +118,10 @@ def start(
     context.system_properties["keep_float32"] = keep_float32
     if mapped is not None:
         context.system_properties["mapped_weights"] = mapped.content
-    if given.give_module is not None:
-        context.system_properties["give_module"] = given.give_module
-    if given.metrics is not None:
-        context.metrics = given.metrics
+    _hand_over(given, context)
     with code.starting():
         with times.measure("import handler"):
-            entry = (
-                find_handler(code, archive.manifest.model.handler or "base_handler")
-                if given.handler is None
-                else handler_given(code, given.handler)
-            )
+            entry = _entry_of(archive, code, given)
         with times.measure("initialize"):
             _initialize(entry, context, folder, loop)
         _set_precision(entry, facts, keep_float32)
@@ -143,6 +136,20 @@ def start(
         resources.pop_all(),
     )
     return Model(facts, runner, times)
+
+
+def _hand_over(given: Given, context: Context) -> None:
+    """Put what is *given* where `BaseHandler` and the handler's code look for it."""
+    if given.give_module is not None:
+        context.system_properties["give_module"] = given.give_module
+    if given.metrics is not None:
+        context.metrics = given.metrics
+
+
+def _entry_of(archive: Archive, code: ArchiveCode, given: Given) -> EntryPoint:
+    if given.handler is not None:
+        return handler_given(code, given.handler)
+    return find_handler(code, archive.manifest.model.handler or "base_handler")
 
 
 def _is_concurrent(entry: EntryPoint, config: ModelConfig) -> bool:
