@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ts_sdk.cli.benched import note, print_report
 from ts_sdk.cli.exit_codes import ExitCode
 from ts_sdk.cli.inputs import STANDARD_INPUT
+from ts_sdk.cli.load_options import add_workers_isolation, duration
 from ts_sdk.cli.model_options import (
     add_device,
     add_kind,
@@ -21,7 +22,6 @@ from ts_sdk.cli.model_options import (
     read_samples,
 )
 from ts_sdk.cli.usage import UsageError, add_json_switch, make_command_parser
-from ts_sdk.tuning.durations import parse_duration
 
 if TYPE_CHECKING:
     from ts_sdk.benchmarking import BenchReport
@@ -115,14 +115,14 @@ def _add_load(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--at-least",
         metavar="TIME",
-        type=_duration,
+        type=duration,
         help="for how long they are sent, however many more that makes (default: not at all; with "
         "--compare 500ms in a round)",
     )
     group.add_argument(
         "--at-most",
         metavar="TIME",
-        type=_duration,
+        type=duration,
         help="after how long no more are sent, such as 90s (default: 10m)",
     )
 
@@ -140,12 +140,7 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--threads", metavar="N", type=count, help="of torch for each worker")
     group.add_argument("--precision", type=precision, help="float32, float16, bfloat16, ...")
     add_device(parser)
-    parser.add_argument(
-        "--isolation",
-        choices=("archive", "process", "venv"),
-        default="archive",
-        help="whether workers are threads, or processes (default: archive, which is threads)",
-    )
+    add_workers_isolation(parser)
     add_trust_pickle(parser)
 
 
@@ -269,13 +264,6 @@ def _serving(args: argparse.Namespace) -> dict[str, Any]:
         "isolation": args.isolation,
         "trust_pickle": args.trust_pickle,
     }
-
-
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _rate(text: str) -> float:

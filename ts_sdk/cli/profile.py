@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from ts_sdk.cli.exit_codes import ExitCode
 from ts_sdk.cli.limits import add_limits, limits_of
+from ts_sdk.cli.load_options import add_archive_and_inputs, duration
 from ts_sdk.cli.model_options import (
     add_device,
-    add_kind,
     add_trust_pickle,
     count,
     precision,
@@ -21,7 +21,6 @@ from ts_sdk.cli.model_options import (
 from ts_sdk.cli.quiet import libraries_quiet
 from ts_sdk.cli.tables import Column, print_table
 from ts_sdk.cli.usage import UsageError, add_json_switch, make_command_parser
-from ts_sdk.tuning.durations import parse_duration
 
 if TYPE_CHECKING:
     from ts_sdk.profiles import Profile
@@ -48,18 +47,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def make_parser() -> argparse.ArgumentParser:
     """The parser of ``mar profile``."""
     parser = make_command_parser("profile", "Show where time and memory go.", _DETAILS)
-    parser.add_argument(
-        "archive", metavar="ARCHIVE", type=Path, help="a .mar, a .tar.gz or a folder of sources"
-    )
-    parser.add_argument(
-        "--input",
-        metavar="INPUT",
-        nargs="+",
-        action="extend",
-        required=True,
-        help="files and folders that the handler answers, like those that will come",
-    )
-    add_kind(parser, "input")
+    add_archive_and_inputs(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -71,7 +59,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--time",
         metavar="TIME",
-        type=_duration,
+        type=duration,
         default=5.0,
         help="how long each of the two parts is, such as 20s (default: 5s)",
     )
@@ -149,10 +137,3 @@ def _print_profile(found: "Profile", files: Sequence[Path]) -> None:
             print()
             print_table([Column(name, right=name != names[0]) for name in names], rows)
     print(f"\nwritten to {files[0].parent}: {', '.join(path.name for path in files)}")
-
-
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from ts_sdk.cli.exit_codes import ExitCode
 from ts_sdk.cli.limits import add_limits, limits_of
+from ts_sdk.cli.load_options import add_archive_and_inputs, add_workers_isolation, duration
 from ts_sdk.cli.model_options import (
-    add_kind,
     add_trust_pickle,
     count,
     quantity,
@@ -20,7 +20,6 @@ from ts_sdk.cli.model_options import (
 from ts_sdk.cli.tables import Column, print_table
 from ts_sdk.cli.tuning_progress import show_best
 from ts_sdk.cli.usage import UsageError, add_json_switch, make_command_parser
-from ts_sdk.tuning.durations import parse_duration
 
 if TYPE_CHECKING:
     from ts_sdk.tuning import TuningReport
@@ -63,18 +62,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def make_parser() -> argparse.ArgumentParser:
     """The parser of ``mar tune``."""
     parser = make_command_parser("tune", "Tune an archive to a latency target.", _DETAILS)
-    parser.add_argument(
-        "archive", metavar="ARCHIVE", type=Path, help="a .mar, a .tar.gz or a folder of sources"
-    )
-    parser.add_argument(
-        "--input",
-        metavar="INPUT",
-        nargs="+",
-        action="extend",
-        required=True,
-        help="files and folders that the handler answers, like those that will come",
-    )
-    add_kind(parser, "input")
+    add_archive_and_inputs(parser)
     _add_target(parser)
     _add_output(parser)
     _add_axes(parser)
@@ -85,12 +73,7 @@ def make_parser() -> argparse.ArgumentParser:
         default=0.02,
         help="the largest difference of answers (default: 0.02)",
     )
-    parser.add_argument(
-        "--isolation",
-        choices=("archive", "process", "venv"),
-        default="archive",
-        help="whether workers are threads, or processes (default: archive, which is threads)",
-    )
+    add_workers_isolation(parser)
     add_trust_pickle(parser)
     add_json_switch(parser)
     add_limits(parser)
@@ -101,7 +84,7 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--p99",
         metavar="TIME",
-        type=_duration,
+        type=duration,
         help="the latency that 99 of 100 requests have to stay below, such as 100ms "
         "(default: none)",
     )
@@ -121,7 +104,7 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget",
         metavar="TIME",
-        type=_duration,
+        type=duration,
         default=600.0,
         help="how long it may take, such as 90s or 1h; a conversion that has begun is not cut "
         "off (default: 10m)",
@@ -255,13 +238,6 @@ def _print_measured(report: "TuningReport") -> None:
 
 def _in_ms(seconds: float | None) -> float | None:
     return None if seconds is None else seconds * 1e3
-
-
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _list_of(read: Callable[[str], object]) -> Callable[[str], list[object]]:
