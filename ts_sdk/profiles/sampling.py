@@ -10,7 +10,7 @@ from typing import Self
 from ts_sdk.profiles.stacks import Naming, Stacks
 
 EVERY_S = 0.003
-_SWITCH_S = 0.0002
+_SWITCH_S = 0.00001
 _WAITING_FILES = ("threading.py", "queue.py", "selectors.py")
 
 

@@ -17,7 +17,7 @@ class Reader(BaseHandler):
         return torch.stack([self.parse(row["body"]) for row in data])
 
     def parse(self, body):
-        numbers = [float(part) for part in body.split() * 400]
+        numbers = [float(part) for part in body.split() * 4000]
         return torch.tensor(numbers[:64])
 
     def inference(self, data):
@@ -44,7 +44,7 @@ def archive(tmp_path, monkeypatch):
 
 @pytest.fixture
 def found(archive):
-    return profile(archive, ["1 2 3", "4 5 6"], seconds=0.5, batch_size=4, workers=1)
+    return profile(archive, ["1 2 3", "4 5 6"], seconds=1.0, batch_size=4, workers=1)
 
 
 def test_a_profile_has_phases_operators_functions_and_memory(found, tmp_path):

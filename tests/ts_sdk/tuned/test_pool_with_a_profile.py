@@ -13,7 +13,7 @@ FAST = {"warm_up": False, "overlap": False}
 @pytest.fixture
 def two_cores(monkeypatch):
     """The pool divides two cores, however many there are."""
-    monkeypatch.setattr("ts_sdk.runtime.pool.deployment.available_cores", lambda: 2)
+    monkeypatch.setattr("ts_sdk.runtime.pool.recruiting.available_cores", lambda: 2)
 
 
 def test_workers_batches_delay_and_precision_are_those_that_were_tuned(pack, tuned_here):
@@ -57,7 +57,7 @@ def test_threads_are_those_that_were_tuned_with_as_many_workers(pack, tuned_here
 
 def test_with_other_workers_the_cores_are_divided_as_ever(pack, tuned_here, two_cores, caplog):
     path = pack(tuned_here(workers=1, threads=2))
-    caplog.set_level(logging.WARNING, "ts_sdk.runtime.pool.deployment")
+    caplog.set_level(logging.WARNING, "ts_sdk.runtime.pool.recruiting")
     with ts_sdk.serve_locally(path, **FAST) as pool:
         assert pool.predict(3)["threads"] == 2
         pool.scale(2)

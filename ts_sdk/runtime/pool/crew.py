@@ -16,11 +16,13 @@ class Crew:
     """A worker and its lanes.
 
     Attributes:
+        number: Its number among the workers of its model, from 0.
         worker: What the scheduler knows of it.
         device: Where it runs.
         lanes: One, or two that take turns with the model.
     """
 
+    number: int
     worker: Worker
     device: str
     lanes: tuple[LaneThread, ...]

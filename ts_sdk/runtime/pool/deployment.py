@@ -4,39 +4,34 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from itertools import chain, repeat
+from math import inf
 from typing import TYPE_CHECKING
 
 from ts_sdk.blame import describe
-from ts_sdk.errors import RequestError
-from ts_sdk.handler import BaseHandler
+from ts_sdk.errors import RequestError, WorkerError
 from ts_sdk.outcomes import Reply
 from ts_sdk.runtime.pool import torch_threads
-from ts_sdk.runtime.pool.cores import available_cores, most_threads
 from ts_sdk.runtime.pool.crew import Crew, dismiss
 from ts_sdk.runtime.pool.job import Job
-from ts_sdk.runtime.pool.lane_thread import Duty, LaneThread
-from ts_sdk.runtime.pool.loading import ModelLoader, facts_of
+from ts_sdk.runtime.pool.loading import ModelLoader
 from ts_sdk.runtime.pool.model_queue import ModelQueue, Worker
-from ts_sdk.runtime.pool.queue_metrics import QueueMetrics
+from ts_sdk.runtime.pool.recruiting import Recruiter
 from ts_sdk.runtime.pool.rule import Rule
 from ts_sdk.runtime.pool.settings import checked_workers
 from ts_sdk.runtime.pool.waiting import Waiting
-from ts_sdk.runtime.pool.warming import requests_in, warm_up
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from ts_sdk.metrics import Metrics
-    from ts_sdk.model import Model
     from ts_sdk.rows import Request
     from ts_sdk.runtime.pool.scheduler import Scheduler
     from ts_sdk.timing import PhaseTimes
 
 _logger = logging.getLogger(__name__)
+
+_PAUSES_S = (1, 2, 4, 8, 16, 32)
+_LONGEST_PAUSE_S = 60
 
 
 @dataclass(frozen=True)
@@ -103,12 +98,14 @@ class Deployment:
             name,
             Rule(serving.batch_size, serving.max_batch_delay_s),
             Waiting(serving.queue_size, in_sequences=serving.stateful),
+            (loader.response_timeout_s or inf) if serving.in_threads else inf,
         )
         self._scheduler = scheduler
         self._crews: list[Crew] = []
-        self._threads = 1
+        self._recruiter = Recruiter(name, loader, scheduler, self.queue, self._replace)
+        self._workers = 0
         self._scaling = threading.Lock()
-        self._samples: list[Request] | None = None
+        self._closing = threading.Event()
         torch_threads.hold()
         scheduler.add(self.queue)
 
@@ -121,12 +118,16 @@ class Deployment:
         """
         checked_workers(workers, stateful=self.loader.serving.stateful)
         with self._scaling:
-            self._divide_cores(workers)
-            if workers > len(self._crews):
-                self._grow(workers)
-            elif workers < len(self._crews):
-                leaving, self._crews = self._crews[workers:], self._crews[:workers]
-                dismiss(leaving, self._scheduler, self.queue)
+            self._recruiter.divide_cores(workers)
+            before, self._workers = self._workers, workers
+            try:
+                self._grow()
+            except BaseException:
+                self._workers = before
+                raise
+            leaving = [crew for crew in self._crews if crew.number >= workers]
+            self._crews = [crew for crew in self._crews if crew.number < workers]
+            dismiss(leaving, self._scheduler, self.queue)
 
     def job_of(self, request: "Request", arrived: float, deadline: float) -> Job:
         """*request* as its queue takes it.
@@ -174,6 +175,7 @@ class Deployment:
         until = None if timeout_s is None else time.monotonic() + timeout_s
         if drain:
             self._scheduler.wait_until_settled(self.queue, timeout_s)
+        self._closing.set()
         self._scheduler.close_queue(self.queue)
         with self._scaling:
             crews, self._crews = self._crews, []
@@ -186,107 +188,47 @@ class Deployment:
     def _sequence_header(self) -> str:
         return self.loader.first.context.header_key_sequence_id
 
-    def _divide_cores(self, workers: int) -> None:
-        """Say how many threads torch computes with in each worker."""
-        cores = available_cores()
-        given = self.loader.threads_for(workers)
-        self._threads = given or max(1, min(cores // workers, most_threads() or cores))
-        if workers * self._threads > cores:
-            _logger.warning(
-                "%s: %s workers with %s threads each are more than the %s cores there are; "
-                "they will slow each other down",
-                self.name,
-                workers,
-                self._threads,
-                cores,
-            )
-
-    def _grow(self, workers: int) -> None:
-        numbers = range(len(self._crews), workers)
-        crews: list[Crew] = []
-        try:
-            crews = self._crews_of(numbers)
-            self._make_ready([lane for crew in crews for lane in crew.lanes])
-        except BaseException:
-            dismiss(crews, self._scheduler, self.queue)
-            raise
-        self._crews += crews
+    def _grow(self, *, warm_up: bool = True) -> None:
+        """Have as many workers as are wanted."""
+        there = {crew.number for crew in self._crews}
+        missing = [number for number in range(self._workers) if number not in there]
+        if not missing:
+            return
+        crews = self._recruiter.crews_of(missing, self._workers, is_warm=warm_up)
+        self._crews = sorted([*self._crews, *crews], key=lambda crew: crew.number)
         for crew in crews:
             for lane in crew.lanes:
                 lane.open()
 
-    def _crews_of(self, numbers: Sequence[int]) -> list[Crew]:
-        """The workers of these numbers, whose handlers are loaded."""
-        devices = [self.loader.device_of(number) for number in numbers]
-        models = [] if self._crews else [self._load_first(devices[0])]
-        lanes = 2 if self._overlaps() else 1
-        wanted = [device for device in devices for _ in range(lanes)]
-        try:
-            self._load(wanted[len(models) :], models)
-            return [
-                self._crew(models[first : first + lanes]) for first in range(0, len(models), lanes)
-            ]
-        except BaseException:
-            for model in models:
-                model.close()
-            raise
+    def _replace(self, worker: Worker) -> None:
+        """Have another worker in the place of one that was given up, before long."""
+        threading.Thread(
+            target=self._replace_now, args=(worker,), name="ts_sdk replacement", daemon=True
+        ).start()
 
-    def _load_first(self, device: str | None) -> "Model":
-        model = self.loader.load(device, self._threads)
-        counts = QueueMetrics(self.name, lambda: self._scheduler.stats([self.queue]))
-        model.metrics.add_source(counts)
-        return model
+    def _replace_now(self, worker: Worker) -> None:
+        with self._scaling:
+            leaving = [crew for crew in self._crews if crew.worker is worker]
+            if not leaving:  # its other thread was given up too
+                return
+            self._crews = [crew for crew in self._crews if crew.worker is not worker]
+            for lane in leaving[0].lanes:
+                lane.end()
+        for pause_s in chain(_PAUSES_S, repeat(_LONGEST_PAUSE_S)):
+            if self._closing.is_set() or self._has_grown():
+                return
+            self._closing.wait(pause_s)
 
-    def _load(self, devices: Sequence[str | None], models: "list[Model]") -> None:
-        """Add a model on each of *devices* to *models*; processes are started at the same time."""
-        if self.loader.serving.in_threads:
-            for device in devices:
-                models.append(self.loader.load(device, None))
-        elif devices:
-            with ThreadPoolExecutor(len(devices)) as together:
-                loading = [
-                    together.submit(self.loader.load, device, self._threads) for device in devices
-                ]
-            models += [each.result() for each in loading if each.exception() is None]
-            for each in loading:
-                each.result()
-
-    def _crew(self, models: "list[Model]") -> Crew:
-        serving = self.loader.serving
-        worker = Worker()
-        turn: AbstractContextManager[object] | None = threading.RLock() if len(models) > 1 else None
-        duty = Duty(
-            self._scheduler,
-            self.queue,
-            self.loader.served,
-            (lambda: self._threads) if serving.in_threads else (lambda: None),
-            serving.retry_crashed and not serving.stateful,
-            self.loader.response_timeout_s,
-        )
-        lanes = tuple(LaneThread(duty, model, worker, turn) for model in models)
-        return Crew(worker, facts_of(models[0]).device, lanes)
-
-    def _make_ready(self, lanes: Sequence[LaneThread]) -> None:
-        """Start *lanes*, and wait until they are warm."""
-        serving = self.loader.serving
-        if self._samples is None:
-            self._samples = requests_in(self.loader.path) if serving.warm_up else []
-        samples = self._samples
-        ready = [
-            lane.start(partial(warm_up, lane.runner, samples, serving.batch_size)) for lane in lanes
-        ]
-        for each in ready:
-            each.result()
-
-    def _overlaps(self) -> bool:
-        """Whether the next batch can be prepared while the model runs on this one."""
-        serving = self.loader.serving
-        handler = self.loader.first.handler
-        return (
-            serving.overlap
-            and serving.in_threads
-            and not serving.stateful
-            and isinstance(handler, BaseHandler)
-            and type(handler).handle is BaseHandler.handle
-            and "handle" not in vars(handler)
-        )
+    def _has_grown(self) -> bool:
+        """Whether there are as many workers as are wanted, after one more try."""
+        with self._scaling:
+            try:
+                self._grow(warm_up=False)  # which may hang too
+            except Exception as error:
+                _logger.exception("%s: a worker that was given up is not replaced yet", self.name)
+                if not self._crews:
+                    reason = f"{self.name}: no worker can be started: {error}"
+                    self._scheduler.turn_away(self.queue, lambda: WorkerError(reason, status=503))
+                return False
+            self._scheduler.note_restart(self.queue)
+            return True

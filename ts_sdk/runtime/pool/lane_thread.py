@@ -3,9 +3,9 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from ts_sdk.phases import inference_turn
 from ts_sdk.rows import note_path_sent_as_text
 from ts_sdk.runtime.pool import torch_threads
 from ts_sdk.runtime.pool.job import Job
-from ts_sdk.runtime.pool.loading import runner_of
+from ts_sdk.runtime.pool.loading import facts_of, runner_of
 from ts_sdk.runtime.pool.model_queue import Lane, ModelQueue, Worker
 from ts_sdk.runtime.process import ProcessRunner
 
@@ -43,6 +43,7 @@ class Duty:
         threads: How many threads torch is to compute with, as it stands; None lets it be.
         retries: Whether requests of a process that died are tried once more.
         response_timeout_s: After how long a process is taken to hang; it is not tried again then.
+        replace: Is told of a worker that was given up, since its handler hangs in a thread.
     """
 
     scheduler: "Scheduler"
@@ -51,6 +52,7 @@ class Duty:
     threads: Callable[[], int | None]
     retries: bool
     response_timeout_s: float | None
+    replace: Callable[[Worker], None]
 
 
 class LaneThread:
@@ -60,7 +62,9 @@ class LaneThread:
         duty: What it is to do.
         model: Answers, in this thread alone; closed at the end.
         worker: The worker that the lane belongs to.
-        turn: Held while the model computes, where the worker has two lanes.
+        turn: Held while the model computes, where the worker has two lanes that take turns. On a
+            CPU they divide its threads instead, where it has several: a lane that is alone
+            computes with all of them, two compute at once with half each.
     """
 
     def __init__(
@@ -74,10 +78,12 @@ class LaneThread:
         self._model = model
         self._runner = runner_of(model)
         self._turn = turn
+        self._may_divide = turn is not None and facts_of(model).device == "cpu"
         self._inbox: SimpleQueue[list[Job] | None] = SimpleQueue()
-        self._lane = Lane(worker, self._inbox.put)
+        self._lane = Lane(worker, self._inbox.put, self._give_up)
         self._pid = self._runner.pid if isinstance(self._runner, ProcessRunner) else None
         self._threads: int | None = None
+        self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self, prepare: Callable[[], None]) -> "Future[None]":
@@ -110,11 +116,13 @@ class LaneThread:
             self._model.close()
 
     def join(self, timeout_s: float | None = None) -> bool:
-        """Whether the thread has ended, within that time."""
+        """Whether the thread has ended or was given up, within that time."""
         if self._thread is None or self._thread is threading.current_thread():
             return True
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        is_over = self._over.wait(timeout_s)
+        if is_over and not self._lane.given_up:
+            self._thread.join()
+        return is_over
 
     def cut_off(self) -> None:
         """End the handler's process, whatever it does; a thread cannot be ended."""
@@ -122,9 +130,13 @@ class LaneThread:
             self._runner.cut_off()
 
     def _run(self, prepare: Callable[[], None], ready: "Future[None]") -> None:
-        if self._turn is not None:
-            inference_turn.set(self._turn)
-        self._set_threads()
+        try:
+            self._work(prepare, ready)
+        finally:
+            self._over.set()
+
+    def _work(self, prepare: Callable[[], None], ready: "Future[None]") -> None:
+        self._take_share()
         try:
             prepare()
             ready.set_result(None)
@@ -142,7 +154,7 @@ class LaneThread:
 
     def _answer(self, batch: list[Job]) -> None:
         scheduler, queue = self._duty.scheduler, self._duty.queue
-        self._set_threads()
+        self._take_share()
         started = time.monotonic()
         replies = self._replies(batch)
         self._note_restart()
@@ -150,12 +162,26 @@ class LaneThread:
             scheduler.move(queue, self._lane, batch)
         else:
             elapsed_s = time.monotonic() - started
-            self._count(batch, replies, started, elapsed_s)
             failed = sum(isinstance(reply.outcome, RequestError) for reply in replies)
-            scheduler.note_answers(queue, len(batch) - failed, failed, elapsed_s)
-            for job, reply in zip(batch, replies, strict=True):
-                job.settle(reply.outcome)
+            answered = len(batch) - failed
+            if scheduler.note_answers(queue, self._lane, answered, failed, elapsed_s):
+                waits_s = [started - job.arrived for job in batch]
+                self._count(replies, elapsed_s + sum(waits_s) / len(batch), waits_s)
+                _settle(batch, replies)
         scheduler.free(queue, self._lane)
+
+    def _give_up(self, batch: list[Job], error: WorkerError) -> None:
+        """Tell *batch* that it is not answered; the thread that should have is left alone."""
+        _logger.error(
+            "%s; its thread cannot be ended and keeps what it holds: with isolation='process' it "
+            "could be",
+            error.message,
+        )
+        replies = [Reply.of_error(_copy_of(error)) for _ in batch]
+        self._count(replies, time.monotonic() - batch[0].arrived)
+        _settle(batch, replies)
+        self._over.set()
+        self._duty.replace(self._lane.worker)
 
     def _replies(self, batch: list[Job]) -> list[Reply]:
         """One reply a job, whatever happens."""
@@ -175,16 +201,13 @@ class LaneThread:
                 note_path_sent_as_text(reply.outcome, job.request)
         return replies
 
-    def _count(
-        self, batch: list[Job], replies: list[Reply], started: float, elapsed_s: float
-    ) -> None:
-        waits_s = [started - job.arrived for job in batch]
+    def _count(self, replies: list[Reply], latency_s: float, waits_s: Sequence[float] = ()) -> None:
         try:
             for wait_s in waits_s:
                 self._duty.served.waited(wait_s)
-            self._duty.served.count(replies, elapsed_s + sum(waits_s) / len(batch))
+            self._duty.served.count(replies, latency_s)
         except Exception:  # somebody waits for these answers, counted or not
-            _logger.exception("the metrics of %s answers are lost", len(batch))
+            _logger.exception("the metrics of %s answers are lost", len(replies))
 
     def _has_hung(self, elapsed_s: float) -> bool:
         limit_s = self._duty.response_timeout_s
@@ -203,9 +226,17 @@ class LaneThread:
             self._pid = pid
             self._duty.scheduler.note_restart(self._duty.queue, self._lane.worker)
 
-    def _set_threads(self) -> None:
+    def _take_share(self) -> None:
+        """Compute with what is this lane's of the worker's threads, in turns or not."""
         wanted = self._duty.threads()
-        if wanted is not None and wanted != self._threads and torch_threads.use(wanted):
+        if wanted is None:
+            return
+        in_turns = self._turn
+        if self._may_divide and wanted > 1:
+            wanted //= max(self._lane.worker.busy, 1)
+            in_turns = None
+        inference_turn.set(in_turns or nullcontext())
+        if wanted != self._threads and torch_threads.use(wanted):
             self._threads = wanted
 
 
@@ -218,6 +249,16 @@ def _are_none(replies: list[Reply]) -> bool:
 
 def _has_died(reply: Reply) -> bool:
     return isinstance(reply.outcome, WorkerError) and reply.status != _NOT_THERE
+
+
+def _settle(batch: list[Job], replies: list[Reply]) -> None:
+    for job, reply in zip(batch, replies, strict=True):
+        job.settle(reply.outcome)
+
+
+def _copy_of(error: WorkerError) -> WorkerError:
+    """An error for one request: what is raised keeps the frames of whoever waited for it."""
+    return WorkerError(error.message, status=error.status)
 
 
 def _failure(error: Exception) -> RequestError:

@@ -64,15 +64,18 @@ class ModelLoader:
         return self._first
 
     @property
+    def has_loaded(self) -> bool:
+        """Whether there is a first model."""
+        return self._first is not None
+
+    @property
     def served(self) -> "Served":
         """What counts the requests of all of them."""
         return self.first._served  # noqa: SLF001 - a model counts for itself otherwise
 
     @property
     def response_timeout_s(self) -> float | None:
-        """After how long a process that does not answer is ended; None where nothing is."""
-        if self.serving.in_threads:
-            return None
+        """After how long a worker that does not answer is given up; None where none is."""
         return limit_of(self._settings.get("response_timeout_s"), self.config.response_timeout_s)
 
     def threads_for(self, workers: int) -> int | None:

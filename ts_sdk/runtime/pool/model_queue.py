@@ -4,14 +4,17 @@ A worker has one lane, or two where the next batch can be prepared while the mod
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 
-from ts_sdk.errors import DeadlineError, QueueFullError, RequestError
+from ts_sdk.errors import DeadlineError, QueueFullError, RequestError, WorkerError
 from ts_sdk.runtime.pool.job import Job
 from ts_sdk.runtime.pool.rule import Rule
 from ts_sdk.runtime.pool.stats import Tally
 from ts_sdk.runtime.pool.waiting import Waiting
+
+Hung = tuple["Lane", list[Job], WorkerError]
+"""A lane that was given up, its batch, and what that is told."""
 
 Overdue = tuple[Job, DeadlineError]
 """A request that waited beyond its deadline, and what it is told."""
@@ -46,12 +49,23 @@ class Lane:
     Attributes:
         worker: The worker that it belongs to.
         give: Hands it a batch; must not wait.
-        is_busy: Whether it has a batch, or is about to be handed one.
+        give_up: Is told that its batch has an error in place of answers, since it took too long.
+        batch: What it has, or is about to be handed.
+        gives_up_at: When that has taken too long.
+        given_up: Whether it has.
     """
 
     worker: Worker
     give: Callable[[list[Job]], None]
-    is_busy: bool = False
+    give_up: Callable[[list[Job], WorkerError], None] = lambda _batch, _error: None
+    batch: list[Job] = field(default_factory=list)
+    gives_up_at: float = inf
+    given_up: bool = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has a batch, or is about to be handed one."""
+        return bool(self.batch)
 
 
 class ModelQueue:
@@ -61,6 +75,7 @@ class ModelQueue:
         name: The model's name, for messages.
         rule: When a batch goes.
         waiting: Its requests, none yet.
+        limit_s: How long a batch may take before its lane is given up.
 
     Attributes:
         tally: What has become of its requests.
@@ -69,7 +84,7 @@ class ModelQueue:
         closed: Whether no more requests may come.
     """
 
-    def __init__(self, name: str, rule: Rule, waiting: Waiting) -> None:
+    def __init__(self, name: str, rule: Rule, waiting: Waiting, limit_s: float = inf) -> None:
         self.rule = rule
         self.waiting = waiting
         self.tally = Tally()
@@ -77,7 +92,9 @@ class ModelQueue:
         self.used_s = 0.0
         self.closed = False
         self._name = name
+        self._limit_s = limit_s
         self._idle: list[Lane] = []
+        self._busy: list[Lane] = []
         self._batch_s: float | None = None
 
     @property
@@ -125,6 +142,22 @@ class ModelQueue:
             overdue.append((job, error))
         return overdue
 
+    def take_hung(self, now: float) -> list[Hung]:
+        """Give up the lanes whose batches take too long, with their workers."""
+        hung: list[Hung] = []
+        for lane in [each for each in self._busy if each.gives_up_at <= now]:
+            lane.given_up = True
+            self._busy.remove(lane)
+            self.retire(lane.worker)
+            self.tally.failed += len(lane.batch)
+            self.tally.running -= len(lane.batch)
+            error = WorkerError(
+                f"{self._name}: the worker did not answer within {self._limit_s:g} s and was given "
+                "up; a slower model needs a longer response_timeout_s (responseTimeout)"
+            )
+            hung.append((lane, lane.batch, error))
+        return hung
+
     def withdraw(self, job: Job) -> None:
         """Take out *job*, which was cancelled, if it still waits."""
         if self.waiting.discard(job):
@@ -142,7 +175,7 @@ class ModelQueue:
             return next((each for each in reversed(self._idle) if each.worker.busy == 1), None)
         return None
 
-    def take_batch(self, lane: Lane) -> list[Job]:
+    def take_batch(self, lane: Lane, now: float) -> list[Job]:
         """The next batch, for *lane*; empty when all of it was cancelled."""
         self.rule.note_departure(len(self.waiting), self.open_requests)
         taken = self.waiting.take(self.rule.batch_size)
@@ -155,15 +188,18 @@ class ModelQueue:
         self.tally.taken += len(batch)
         self.tally.places += self.rule.batch_size
         self._idle.remove(lane)
+        self._busy.append(lane)
         lane.worker.busy += 1
-        lane.is_busy = True
+        lane.batch = batch
+        lane.gives_up_at = now + self._limit_s
         return batch
 
     def next_event(self, now: float) -> float:
         """When something is to be done although nothing comes; infinite when nothing is."""
+        times = [lane.gives_up_at for lane in self._busy]
         if not self.waiting:
-            return inf
-        times = [self.waiting.next_deadline]
+            return min(times, default=inf)
+        times.append(self.waiting.next_deadline)
         free = self._free_lanes(now)
         if free:
             times.append(self._goes_at(free))
@@ -193,7 +229,10 @@ class ModelQueue:
     def free(self, lane: Lane, now: float) -> None:
         """*lane* is done with its batch."""
         lane.worker.busy -= 1
-        lane.is_busy = False
+        lane.batch = []
+        if lane.given_up:
+            return
+        self._busy.remove(lane)
         lane.worker.free_since = now
         if not lane.worker.retired:
             self._idle.append(lane)

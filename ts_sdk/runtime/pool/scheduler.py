@@ -12,7 +12,7 @@ from math import inf
 
 from ts_sdk.errors import RequestError
 from ts_sdk.runtime.pool.job import Job
-from ts_sdk.runtime.pool.model_queue import Lane, ModelQueue, Overdue, Worker
+from ts_sdk.runtime.pool.model_queue import Hung, Lane, ModelQueue, Overdue, Worker
 from ts_sdk.runtime.pool.stats import PoolStats, stats_of
 
 _LONGEST_REST_S = 60
@@ -64,11 +64,20 @@ class Scheduler:
             queue.withdraw(job)
             self._after(queue)
 
-    def note_answers(self, queue: ModelQueue, answered: int, failed: int, elapsed_s: float) -> None:
-        """A batch is answered; call it before anybody is told, since they may send at once."""
+    def note_answers(
+        self, queue: ModelQueue, lane: Lane, answered: int, failed: int, elapsed_s: float
+    ) -> bool:
+        """*lane*'s batch is answered; call it before anybody is told, since they may send at once.
+
+        Returns:
+            False where that comes too late: the lane was given up, and all have been told.
+        """
         with self._lock:
+            if lane.given_up:
+                return False
             queue.note_answers(answered, failed, elapsed_s)
             self._after(queue)
+            return True
 
     def free(self, queue: ModelQueue, lane: Lane) -> None:
         """*lane* is done with its batch."""
@@ -87,11 +96,12 @@ class Scheduler:
             steps = self._dispatch([queue], now)
         steps.take()
 
-    def note_restart(self, queue: ModelQueue, worker: Worker) -> None:
-        """*worker* has a new process."""
+    def note_restart(self, queue: ModelQueue, worker: Worker | None = None) -> None:
+        """*worker* has a new process, or there is a new one in the place of one given up."""
         with self._lock:
             queue.tally.restarts += 1
-            worker.failures = 0
+            if worker is not None:
+                worker.failures = 0
 
     def open_lane(self, queue: ModelQueue, lane: Lane) -> None:
         """*lane* takes batches of *queue* from now on."""
@@ -127,12 +137,17 @@ class Scheduler:
         """Take no more requests for *queue*, and answer all that wait with an error."""
         with self._lock:
             queue.closed = True
+        self.turn_away(queue, queue.closed_error)
+
+    def turn_away(self, queue: ModelQueue, error: Callable[[], RequestError]) -> None:
+        """Answer all that wait in *queue* with an error, one of its own each."""
+        with self._lock:
             jobs = queue.waiting.take_all()
             told = [job for job in jobs if job.begin()]
             queue.tally.cancelled += len(jobs) - len(told)
             queue.tally.failed += len(told)
             self._after(queue)
-        _tell((job, queue.closed_error()) for job in told)
+        _tell((job, error()) for job in told)
 
     def stats(self, queues: Sequence[ModelQueue]) -> PoolStats:
         """The counts of *queues*, all as of one moment."""
@@ -148,6 +163,7 @@ class Scheduler:
         steps = _Steps()
         for queue in queues:
             steps.overdue += queue.take_overdue(now)
+            steps.hung += queue.take_hung(now)
         while any(self._assigns(queue, now, steps) for queue in _fairly(queues)):
             pass
         for queue in queues:
@@ -160,7 +176,7 @@ class Scheduler:
         lane = queue.ready_lane(now)
         if lane is None or not self._has_slot(queue, lane):
             return False
-        batch = queue.take_batch(lane)
+        batch = queue.take_batch(lane, now)
         if batch:
             steps.batches.append((lane, batch))
         return True
@@ -206,15 +222,19 @@ class _Steps:
     Attributes:
         batches: Batches, and the lanes that they go to.
         overdue: Requests whose time is over.
+        hung: Lanes that were given up.
     """
 
     batches: list[tuple[Lane, list[Job]]] = field(default_factory=list)
     overdue: list[Overdue] = field(default_factory=list)
+    hung: list[Hung] = field(default_factory=list)
 
     def take(self) -> None:
         for lane, batch in self.batches:
             lane.give(batch)
         _tell(self.overdue)
+        for lane, batch, error in self.hung:
+            lane.give_up(batch, error)
 
 
 def _tell(told: Iterable[tuple[Job, RequestError]]) -> None:

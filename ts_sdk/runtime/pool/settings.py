@@ -26,7 +26,10 @@ class ServingSettings(TypedDict, total=False):
         max_batch_delay_ms: How long a request waits at most for others while a worker is free;
             None takes `maxBatchDelay`, else 5.
         queue_size: How many requests may wait; None takes `jobQueueSize`, else 100.
-        response_timeout_s: As for `ts_sdk.load`; it needs processes.
+        response_timeout_s: How long a batch may take, in seconds; None takes the config's
+            `responseTimeout`, else 120, and 0 stands for no limit. A process that takes longer is
+            ended. A thread cannot be: its requests have an error, and another worker is started in
+            its place.
         startup_timeout_s: As for `ts_sdk.load`.
         device: As for `ts_sdk.load`, or several, to which workers go in turn. None takes what the
             config asks for; of CUDA, its `deviceIds`, else all devices.
@@ -41,9 +44,11 @@ class ServingSettings(TypedDict, total=False):
             cores that are there among the workers.
         warm_up: Whether a worker first answers the archive's samples, in batches of each size.
         retry_crashed: Whether the requests of a process that died are tried once more, each alone.
-        overlap: Whether a thread prepares the next whole batch while the model runs on this one.
-            It does so where that is known to be right: the handler is a `BaseHandler` with its own
-            phases but no `handle` of its own, and requests belong to no sequences.
+        overlap: Whether a worker has a second thread for the next whole batch: on a CPU each then
+            computes with half of the worker's threads, elsewhere one prepares while the model runs
+            for the other. It has one where that is known to be right (the handler is a
+            `BaseHandler` with its own phases but no `handle` of its own, and requests belong to no
+            sequences) and where a core is left for it.
         group_by: Gives a request's length, or another number that is about the same of requests
             which go well together. Where more wait than fit, a batch is the oldest and those that
             are most like it.
@@ -106,8 +111,8 @@ class Serving:
         if isolation not in get_args(Isolation):
             words = ", ".join(get_args(Isolation))
             raise ValueError(f"isolation must be one of {words}, not {isolation!r}")
-        timeouts = settings.get("response_timeout_s"), settings.get("startup_timeout_s")
-        check_timeouts(isolation, *timeouts)
+        check_timeouts(isolation, settings.get("startup_timeout_s"))
+        check_timeouts("process", settings.get("response_timeout_s"))  # a thread is given up
         delay_ms = _first(settings.get("max_batch_delay_ms"), config.max_batch_delay_ms, _DELAY_MS)
         if not isinstance(delay_ms, int | float) or not isfinite(delay_ms) or delay_ms < 0:
             raise ValueError(f"max_batch_delay_ms must be 0 or more, not {delay_ms!r}")

@@ -277,7 +277,7 @@ def test_a_batch_that_arrives_after_the_word_to_end_is_answered(serve):
     job, lane, queue = Job("1", ts_sdk.Request({"body": int}), 0.0), crew.lanes[0], deployment.queue
     with pool._scheduler._lock:
         queue.put(job)
-        batch = queue.take_batch(lane._lane)
+        batch = queue.take_batch(lane._lane, 0.0)
         queue.retire(crew.worker)
     lane.end()
     lane._lane.give(batch)

@@ -131,9 +131,9 @@ class TestAProcessThatHangs:
         assert waiting.exception(0).status == 503
 
 
-def test_a_timeout_needs_processes(serve):
+def test_a_timeout_of_starting_needs_processes(serve):
     with pytest.raises(ValueError, match="a timeout needs isolation='process' or 'venv'"):
-        serve(response_timeout_s=1)
+        serve(startup_timeout_s=1)
 
 
 class TestAProcessThatCannotBeStarted:

@@ -2,7 +2,7 @@
 
 import heapq
 from collections import Counter, defaultdict
-from itertools import count
+from itertools import accumulate, count, cycle
 from math import inf
 
 import pytest
@@ -16,6 +16,8 @@ from ts_sdk.runtime.pool.rule import Rule
 from ts_sdk.runtime.pool.scheduler import Scheduler
 from ts_sdk.runtime.pool.waiting import Waiting
 
+REPLACING_S = 0.5
+
 
 class World:
     """Time that passes when everything that is due was done, and workers that take their time."""
@@ -24,22 +26,29 @@ class World:
         self.now = 0.0
         self.alarm = inf
         self.scheduler = Scheduler(lambda: self.now, self._set_alarm)
-        self.batches = []
+        self.batches, self.given_up = [], []
         self.answered = Counter()
         self.on_answer = lambda job: None
         self.after_each = lambda: None
         self._events, self._numbers = [], count()
         self._jobs = count()
+        self._replaced = []
 
     def queue(
-        self, *, batch_size=4, delay_s=1.0, size=1000, workers=1, lanes=1, takes=lambda batch: 1.0
+        self,
+        *,
+        batch_size=4,
+        delay_s=1.0,
+        size=1000,
+        workers=1,
+        lanes=1,
+        takes=lambda batch: 1.0,
+        limit_s=inf,
     ):
-        queue = ModelQueue("cat", Rule(batch_size, delay_s), Waiting(size))
+        queue = ModelQueue("cat", Rule(batch_size, delay_s), Waiting(size), limit_s)
         self.scheduler.add(queue)
         for _ in range(workers):
-            worker = Worker()
-            for _ in range(lanes):
-                self._open(queue, worker, takes)
+            self._hire(queue, lanes, takes)
         return queue
 
     def at(self, time, call):
@@ -68,21 +77,34 @@ class World:
     def _set_alarm(self, at):
         self.alarm = at
 
-    def _open(self, queue, worker, takes):
+    def _hire(self, queue, lanes, takes):
+        worker = Worker()
+        for _ in range(lanes):
+            self._open(queue, worker, lanes, takes)
+
+    def _open(self, queue, worker, lanes, takes):
         def begin(batch):
             self.batches.append((self.now, queue, batch))
             took = takes(batch)
             self.at(self.now + took, lambda: end(batch, took))
 
         def end(batch, took):
-            self.scheduler.note_answers(queue, len(batch), 0, took)
-            for job in batch:
-                self.answered[job] += 1
-                job.settle(None)
-                self.on_answer(job)
+            if self.scheduler.note_answers(queue, lane, len(batch), 0, took):
+                for job in batch:
+                    self.answered[job] += 1
+                    job.settle(None)
+                    self.on_answer(job)
             self.scheduler.free(queue, lane)
 
-        lane = Lane(worker, begin)
+        def give_up(batch, error):
+            self.given_up.append((self.now, batch))
+            for job in batch:
+                job.settle(error)
+            if worker not in self._replaced:
+                self._replaced.append(worker)
+                self.at(self.now + REPLACING_S, lambda: self._hire(queue, lanes, takes))
+
+        lane = Lane(worker, begin, give_up)
         self.scheduler.open_lane(queue, lane)
 
 
@@ -128,6 +150,42 @@ def play(arrivals, *, takes, **shape):
         time += pause
         world.at(time, lambda a=cancelled_after, b=within: send(a, b))
     return world, queue, jobs
+
+
+@given(ARRIVALS, st.fixed_dictionaries(SHAPES), st.lists(sixteenths(1, 64), min_size=1))
+def test_batches_that_hang_are_given_up_and_nothing_is_lost(arrivals, shape, durations):
+    numbers = count()
+    limit_s = 2.0
+
+    def takes(batch):
+        return durations[next(numbers) % len(durations)]
+
+    world = World()
+    queue = world.queue(**{**shape, "takes": takes, "limit_s": limit_s})
+    jobs = []
+    moments = accumulate(pause for pause, _, _ in arrivals)
+    for moment, (_, _, within) in zip(moments, arrivals, strict=True):
+        world.at(moment, lambda within=within: jobs.append(world.send(queue, within=within)))
+    world.run()
+    assert all(job.answer.done() for job in jobs)
+    hung = [job for _, batch in world.given_up for job in batch]
+    assert (
+        len(hung)
+        == len(set(hung))
+        == sum(
+            len(batch)
+            for (_, _, batch), took in zip(world.batches, cycle(durations))
+            if took > limit_s
+        )
+    )
+    assert all("within 2 s and was given up" in str(job.answer.exception()) for job in hung)
+    assert not set(hung) & set(world.answered)
+    begun = {id(batch): moment for moment, _, batch in world.batches}
+    assert all(moment == begun[id(batch)] + limit_s for moment, batch in world.given_up)
+    stats = world.scheduler.stats([queue])
+    assert (stats.queued, stats.running, stats.received) == (0, 0, len(jobs))
+    assert (stats.failed, stats.answered) == (len(hung), len(world.answered))
+    assert stats.failed + stats.answered + stats.expired == len(jobs)
 
 
 @given(ARRIVALS, st.fixed_dictionaries(SHAPES))

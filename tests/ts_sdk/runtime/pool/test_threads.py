@@ -33,6 +33,12 @@ class Network(nn.Module):
         self.norm = nn.BatchNorm1d(2)
 
 
+@pytest.fixture(autouse=True)
+def cores(monkeypatch):
+    """However few there are: with one, no worker has a thread for the next batch."""
+    monkeypatch.setattr("ts_sdk.runtime.pool.recruiting.available_cores", lambda: 6)
+
+
 @pytest.fixture
 def weights(saved):
     torch.manual_seed(0)
@@ -201,14 +207,15 @@ class Wish:
         self.prepared, self.computing = threading.Event(), threading.Event()
         self.may_end = threading.Event()
         self.busy = [] if computing is None else computing
+        self.most_busy = self.threads = None
 
     def prepare(self):
         self.prepared.set()
 
     def compute(self):
         self.busy.append(self)
+        self.most_busy, self.threads = len(self.busy), torch.get_num_threads()
         self.computing.set()
-        assert len(self.busy) == 1, "two batches are computed at once"
         assert self.may_end.wait(60)
         self.busy.remove(self)
         return "computed"
@@ -216,7 +223,8 @@ class Wish:
 
 class TestPhases:
     def test_the_next_batch_is_prepared_while_the_model_runs_and_waits_for_its_turn(self, serve):
-        pool, busy = serve(OVERLAPPING), []
+        """As on a GPU: a worker with one thread has none to divide."""
+        pool, busy = serve(OVERLAPPING, threads_per_worker=1), []
         one, other = Wish(busy), Wish(busy)
         answers = [pool.submit(one)]
         assert one.computing.wait(60)
@@ -227,6 +235,20 @@ class TestPhases:
         assert other.computing.wait(60)
         other.may_end.set()
         assert [answer.result(60) for answer in answers] == ["computed"] * 2
+        assert other.most_busy == 1
+
+    def test_the_next_batch_is_computed_at_once_with_half_of_the_threads(self, serve):
+        pool, busy = serve(OVERLAPPING, threads_per_worker=4), []
+        one, other = Wish(busy), Wish(busy)
+        answers = [pool.submit(one)]
+        assert one.computing.wait(60)
+        answers.append(pool.submit(other))
+        assert other.computing.wait(60)  # before the first has ended
+        for wish in (one, other):
+            wish.may_end.set()
+        assert [answer.result(60) for answer in answers] == ["computed"] * 2
+        assert (one.threads, other.threads) == (4, 2)
+        assert other.most_busy == 2
 
     @pytest.mark.parametrize(
         ("change", "options"),
@@ -239,6 +261,10 @@ class TestPhases:
     def test_do_not_overlap_where_that_is_not_known_to_be_right(self, serve, change, options):
         pool = serve(OVERLAPPING.replace(*change) if change[0] else OVERLAPPING, **options)
         assert len(handlers_of(pool)) == 1
+
+    def test_do_not_overlap_where_the_workers_keep_all_cores_busy(self, serve):
+        pool = serve(OVERLAPPING, workers=4)
+        assert len(handlers_of(pool)) == 4
 
     def test_an_error_in_the_next_batch_is_its_own(self, serve):
         pool, wish = serve(OVERLAPPING), Wish()
@@ -312,14 +338,14 @@ class TestThreadsOfTorch:
 
     def test_are_the_cores_divided_among_the_workers(self, serve, monkeypatch):
         monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-        monkeypatch.setattr("ts_sdk.runtime.pool.deployment.available_cores", lambda: 8)
+        monkeypatch.setattr("ts_sdk.runtime.pool.recruiting.available_cores", lambda: 8)
         pool = serve(COUNTING, workers=2)
         assert pool.predict("x") == 4
         pool.scale(3)
         assert pool.predict("x") == 2
 
     def test_that_are_more_than_the_cores_are_warned_of(self, serve, monkeypatch, caplog):
-        monkeypatch.setattr("ts_sdk.runtime.pool.deployment.available_cores", lambda: 4)
+        monkeypatch.setattr("ts_sdk.runtime.pool.recruiting.available_cores", lambda: 4)
         with caplog.at_level(logging.WARNING):
             serve(COUNTING, workers=2, threads_per_worker=3)
         assert "2 workers with 3 threads each are more than the 4 cores there are" in caplog.text
