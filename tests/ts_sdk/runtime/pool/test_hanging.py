@@ -77,8 +77,7 @@ def test_an_answer_that_comes_too_late_is_not_counted(serve):
 def test_those_that_wait_are_told_when_no_other_worker_can_be_started(serve, hang):
     pool = serve(NEVER_AGAIN, response_timeout_s=0.5)
     (deployment,) = pool._directory.all()
-    with open(deployment.loader.path / "gone", "x"):  # the folder is where the handler runs
-        pass
+    (deployment.loader.path / "gone").touch()  # the folder is where the handler runs
     hanging, waiting = pool.submit(hang), pool.submit(lambda: "waits")
     assert isinstance(hanging.exception(60), WorkerError)
     error = waiting.exception(60)
