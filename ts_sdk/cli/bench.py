@@ -16,6 +16,7 @@ from ts_sdk.cli.model_options import (
     add_device,
     add_kind,
     add_trust_pickle,
+    add_tuned_switch,
     count,
     precision,
     quantity,
@@ -141,6 +142,7 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--precision", type=precision, help="float32, float16, bfloat16, ...")
     add_device(parser)
     add_workers_isolation(parser)
+    add_tuned_switch(parser)
     add_trust_pickle(parser)
 
 
@@ -263,6 +265,7 @@ def _serving(args: argparse.Namespace) -> dict[str, Any]:
         "threads_per_worker": args.threads,
         "isolation": args.isolation,
         "trust_pickle": args.trust_pickle,
+        "tuned": args.tuned,
     }
 
 

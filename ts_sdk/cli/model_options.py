@@ -26,6 +26,16 @@ def add_trust_pickle(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_tuned_switch(parser: argparse.ArgumentParser) -> None:
+    """Add ``--no-tuned``."""
+    parser.add_argument(
+        "--no-tuned",
+        action="store_false",
+        dest="tuned",
+        help="leave out the setting that was tuned for this machine, where the archive has one",
+    )
+
+
 def add_isolation(parser: argparse.ArgumentParser) -> None:
     """Add ``--isolation`` and ``--response-timeout``, which `check_isolation` checks."""
     parser.add_argument(

@@ -14,6 +14,7 @@ from ts_sdk.cli.load_options import add_archive_and_inputs, duration
 from ts_sdk.cli.model_options import (
     add_device,
     add_trust_pickle,
+    add_tuned_switch,
     count,
     precision,
     read_samples,
@@ -66,6 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_setting(parser)
     add_device(parser)
     parser.add_argument("--precision", type=precision, help="float32, float16, bfloat16, ...")
+    add_tuned_switch(parser)
     add_trust_pickle(parser)
     add_json_switch(parser)
     add_limits(parser)
@@ -106,6 +108,7 @@ def execute(args: argparse.Namespace) -> ExitCode:
                 precision=args.precision,
                 threads=args.threads,
                 trust_pickle=args.trust_pickle,
+                tuned=args.tuned,
                 limits=limits_of(args),
             )
     except ProfilingError as error:

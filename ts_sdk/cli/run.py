@@ -20,6 +20,7 @@ from ts_sdk.cli.model_options import (
     add_isolation,
     add_kind,
     add_trust_pickle,
+    add_tuned_switch,
     check_isolation,
     count,
     precision,
@@ -105,12 +106,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         type=count,
         help="inputs answered together (default: batchSize of model-config.yaml, or 1)",
     )
-    parser.add_argument(
-        "--no-tuned",
-        action="store_false",
-        dest="tuned",
-        help="leave out the setting that was tuned for this machine, where the archive has one",
-    )
+    add_tuned_switch(parser)
     add_trust_pickle(parser)
     add_isolation(parser)
 

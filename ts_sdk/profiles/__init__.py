@@ -29,6 +29,7 @@ def profile(  # noqa: PLR0913 - options given by name
     precision: str | None = None,
     threads: int | None = None,
     trust_pickle: bool = False,
+    tuned: bool = True,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Profile:
     """Find out where an archive's time and memory go.
@@ -47,6 +48,7 @@ def profile(  # noqa: PLR0913 - options given by name
         precision: As for `ts_sdk.load`.
         threads: How many threads torch computes with while it is served; None lets the pool choose.
         trust_pickle: As for `ts_sdk.load`.
+        tuned: As for `ts_sdk.load`.
         limits: As for `ts_sdk.load`.
 
     Returns:
@@ -83,6 +85,7 @@ def profile(  # noqa: PLR0913 - options given by name
         "precision": precision,
         "threads_per_worker": threads,
         "trust_pickle": trust_pickle,
+        "tuned": tuned,
     }
     return profiled(
         Path(archive),

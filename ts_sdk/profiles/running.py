@@ -43,7 +43,7 @@ def profiled(
     requests = Inputs(inputs)
     before = running_threads()
     times = AnnotatedTimes()
-    with _loaded(archive, options, times) as model:
+    with _loaded(archive, options, times, tuned=serving.get("tuned", True)) as model:
         size = serving.get("batch_size") or model.batch_size
         batches = _batches_of(requests, size)
         forget_gpu_peak()
@@ -67,9 +67,11 @@ def profiled(
 
 
 @contextmanager
-def _loaded(archive: Path, options: LoadOptions, times: AnnotatedTimes) -> "Iterator[Model]":
+def _loaded(
+    archive: Path, options: LoadOptions, times: AnnotatedTimes, *, tuned: bool
+) -> "Iterator[Model]":
     with ExitStack() as resources:
-        model = start_archive(archive, options, resources, Given(times=times), tuned=True)
+        model = start_archive(archive, options, resources, Given(times=times), tuned=tuned)
     with model:
         yield model
 

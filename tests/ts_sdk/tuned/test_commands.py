@@ -38,3 +38,20 @@ def test_inspect_says_which_settings_are_for_this_machine(mar, pack, tuned_here,
     assert theirs.endswith(" (not this machine)")
     kinds = [each["kind"] for each in json.loads(mar("inspect", path, "--json"))["members"]]
     assert kinds.count("profile") == 2
+
+
+@pytest.mark.parametrize("command", ["bench", "profile"])
+def test_what_measures_applies_it_too_unless_it_is_told_not_to(
+    command, mar, pack, tuned_here, tmp_path
+):
+    path, body = pack(tuned_here(workers=1)), tmp_path / "body.json"
+    body.write_text("3")
+    wanted = [command, path, "--input", body, "--device", "cpu", "--json"]
+    wanted += {"bench": ["--requests", 20], "profile": ["--time", "100ms"]}[command]
+    wanted += {"bench": [], "profile": ["-o", tmp_path / "out"]}[command]
+
+    def batch_size(*more):
+        told = json.loads(mar(*wanted, *more))
+        return told["results"][0]["batch_size"] if command == "bench" else told["batch_size"]
+
+    assert (batch_size(), batch_size("--no-tuned")) == (4, 1)
