@@ -1,5 +1,6 @@
 """Interleaved repeats, medians and Markdown tables."""
 
+import os
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -50,6 +51,11 @@ def interleaved(
             run()
             seconds[name].append(clock() - started)
     return {name: Timing(tuple(values)) for name, values in seconds.items()}
+
+
+def installed_environment() -> dict[str, str]:
+    """The environment of a process that finds modules compiled, as an installer leaves them."""
+    return {name: it for name, it in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -5,7 +5,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks.measuring import interleaved, markdown_table, milliseconds
+from tests.benchmarks.measuring import (
+    installed_environment,
+    interleaved,
+    markdown_table,
+    milliseconds,
+)
 
 _BIN = Path(sys.executable).parent
 
@@ -33,7 +38,7 @@ def main() -> None:
 
 def _run(*command: str) -> Callable[[], None]:
     def run() -> None:
-        subprocess.run(command, check=True, capture_output=True)
+        subprocess.run(command, check=True, capture_output=True, env=installed_environment())
 
     return run
 
