@@ -87,8 +87,11 @@ def test_what_the_journal_knows_is_not_measured_again(bench_of):
 
 
 def test_answers_that_go_wrong_under_load_are_found_out(bench_of):
-    """Alone and in twos it answers as it should."""
-    bench, _ = bench_of("return numbers if len(numbers) < 3 else [-each for each in numbers]")
+    """It answers as it should until it has had more than two at once, and never again then."""
+    bench, _ = bench_of(
+        "self.most = max(len(numbers), getattr(self, 'most', 0))\n"
+        "        return numbers if self.most < 3 else [-each for each in numbers]"
+    )
     with closing(bench):
         assert bench.measure(Candidate(batch_size=2, concurrency=4), BRIEF) is not None
         assert bench.measure(FOUR, BRIEF) is None
