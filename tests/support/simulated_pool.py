@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from ts_sdk.metrics import Metrics
+from ts_sdk.metrics.served import Served
+from ts_sdk.outcomes import Reply
 from ts_sdk.timing import PhaseTimes
 
 
@@ -53,6 +56,7 @@ class SimulatedPool:
         clock: Its time.
         service_s: Requests in a batch → seconds.
         stalls: Moment → how long the pool takes no batch from then on.
+        beside_s: What a worker takes for a batch beside the handler.
     """
 
     clock: VirtualClock
@@ -62,16 +66,20 @@ class SimulatedPool:
     delay_s: float = 0.0
     stalls: Mapping[float, float] = field(default_factory=dict)
     answer: Callable[[object], object] = lambda request: request
+    beside_s: float = 0.0
 
     def __post_init__(self) -> None:
         self._waiting: list[tuple[float, object, Future[object]]] = []
         self._idle = self.workers
         self._answered = self._batches = 0
         self._times = PhaseTimes()
+        self._metrics = Metrics("simulated")
+        self._served = Served("simulated", None, self._times)
+        self._metrics.add_source(self._served)
 
     @property
     def models(self) -> tuple[Any, ...]:
-        return (SimpleNamespace(timings=self._times),)
+        return (SimpleNamespace(timings=self._times, metrics=self._metrics),)
 
     def submit(self, request: object) -> "Future[object]":
         future: Future[object] = Future()
@@ -100,17 +108,31 @@ class SimulatedPool:
             batch = self._waiting[: self.batch_size]
             del self._waiting[: self.batch_size]
             self._idle -= 1
+            waits_s = [now - arrived for arrived, _, _ in batch]
             seconds = self.service_s(len(batch))
             self.clock.after(
-                seconds, lambda batch=batch, seconds=seconds: self._end(batch, seconds)
+                seconds + self.beside_s,
+                lambda batch=batch, seconds=seconds, waits_s=waits_s: self._end(
+                    batch, seconds, waits_s
+                ),
             )
 
-    def _end(self, batch: list[Any], seconds: float) -> None:
+    def _end(self, batch: list[Any], seconds: float, waits_s: list[float]) -> None:
         self._idle += 1
         self._batches += 1
         self._answered += len(batch)
         for phase, share in (("preprocess", 0.25), ("inference", 0.7), ("postprocess", 0.05)):
             self._times.add(phase, seconds * share * 1e3)
+        self._measure(seconds, waits_s)
         for _, request, future in batch:
             future.set_result(self.answer(request))
         self._start()
+
+    def _measure(self, seconds: float, waits_s: list[float]) -> None:
+        size = len(waits_s)
+        self._metrics.set_request_ids({index: str(index) for index in range(size)})
+        self._metrics.add_time("PredictionTime", seconds * 1e3)
+        for wait_s in waits_s:
+            self._served.waited(wait_s)
+        replies = [Reply("answer")] * size
+        self._served.count(replies, seconds + self.beside_s + sum(waits_s) / size)

@@ -10,7 +10,6 @@ from ts_sdk.benchmarking.case import Case, Result
 from ts_sdk.benchmarking.comparing import CONFIDENCE, ROUNDS, Judged, SpeedComparison
 from ts_sdk.benchmarking.errors import BenchmarkError
 from ts_sdk.benchmarking.load import Load
-from ts_sdk.benchmarking.model_times import ModelTimes
 from ts_sdk.benchmarking.report import BenchReport
 from ts_sdk.benchmarking.rules import Rule, Verdict
 
@@ -24,7 +23,6 @@ __all__ = [
     "Change",
     "Judged",
     "Load",
-    "ModelTimes",
     "Result",
     "Rule",
     "SpeedComparison",

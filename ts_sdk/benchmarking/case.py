@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ts_sdk.benchmarking.load import Load
-from ts_sdk.benchmarking.model_times import ModelTimes
 from ts_sdk.tuning.measurement import Measurement
 from ts_sdk.tuning.report import figures
 from ts_sdk.tuning.space import Candidate
@@ -46,13 +45,11 @@ class Result:
         case: The case.
         candidate: Its setting, with what the archive itself decides.
         measured: What it did.
-        model_times: How long the handler took for batches.
     """
 
     case: Case
     candidate: Candidate
     measured: Measurement
-    model_times: ModelTimes
 
     @property
     def is_whole(self) -> bool:
@@ -64,8 +61,6 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """The figures as JSON values."""
         candidate = self.candidate
-        batches = self.model_times.quantiles_ms
-        model = {f"model_p{each}_ms": round(batches[each], 3) for each in (50, 90, 99) if batches}
         return {
             "name": self.case.name,
             "model": self.case.model,
@@ -77,5 +72,4 @@ class Result:
             "max_batch_delay_ms": candidate.max_batch_delay_ms,
             "concurrency": None if self.case.load.rate_rps else candidate.concurrency,
             **figures(self.measured),
-            **model,
         }

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ts_sdk.benchmarking.case import Case, Result
 from ts_sdk.benchmarking.load import CountedMeasuring
-from ts_sdk.benchmarking.model_times import model_times
 from ts_sdk.tuning.clock import WallClock
 from ts_sdk.tuning.inputs import Inputs
 from ts_sdk.tuning.space import Candidate
@@ -38,9 +37,8 @@ class Bench:
 
     def measure(self) -> Result:
         """Send the requests once; it may be called again."""
-        with model_times(self.pool.models[0].metrics) as times:
-            measured = self.measuring.counted(self.pool, self.candidate, self.case.load)
-        return Result(self.case, self.candidate, measured, times)
+        measured = self.measuring.counted(self.pool, self.candidate, self.case.load)
+        return Result(self.case, self.candidate, measured)
 
 
 def measure(case: Case) -> Result:

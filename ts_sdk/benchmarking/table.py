@@ -38,13 +38,8 @@ def _row(result: Result, hardware: Hardware) -> dict[str, str]:
     TorchServe's suite has links of Markdown in two columns, as its report is made from the CSV.
     """
     (row,) = csv.DictReader(io.StringIO(csv_text(_as_tuning(result, hardware))))
-    batches_ms, mean_ms = result.model_times.quantiles_ms, result.model_times.mean_ms
-    known = {f"Model_p{each}": f"{batches_ms[each]:.6g}" for each in (50, 90, 99) if batches_ms}
-    if mean_ms is not None:
-        known["predict_mean"] = f"{mean_ms:.6g}"  # TorchServe's is of PredictionTime, too
     return {
         **row,
-        **known,
         "Benchmark": "mar bench",
         "Model": f"[.mar]({result.case.model})",
         "Input": result.case.input,

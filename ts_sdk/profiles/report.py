@@ -58,7 +58,7 @@ class Profile:
         found = self.served.measured.phases_ms
         if found:
             return {name: found[name] for name in PHASES if name in found}
-        handle_ms = self.served.model_times.mean_ms
+        handle_ms = self.served.measured.model_ms.get("mean")
         if handle_ms is None:
             return {}
         return {"queue": max(0.0, self.served.measured.mean_ms - handle_ms), "handle": handle_ms}

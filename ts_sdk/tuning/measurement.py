@@ -30,6 +30,10 @@ class Measurement:
         mean_ms: The mean latency, in milliseconds.
         quantiles_ms: The latency that 0, 1, ... 100 percent of the requests stay below.
         phases_ms: Phase → milliseconds of a request, on average.
+        model_ms: Of the handler's time for a batch the ``mean`` and ``p50``, ``p90`` and ``p99``;
+            empty where it was not seen. So are the next two None.
+        waiting_ms: How long a request waited until a worker had it, on average.
+        worker_ms: What the worker took beside the handler, for the batch of a request, on average.
         batch_fill: How full batches were on average, 0 to 1; None when it is not known.
         resources: ``memory_mb`` (the most that this process and its children took),
             ``cpu_percent``, ``memory_percent``, ``gpu_percent``, ``gpu_memory_percent``,
@@ -50,6 +54,9 @@ class Measurement:
     mean_ms: float
     quantiles_ms: tuple[float, ...]
     phases_ms: Mapping[str, float] = field(default_factory=dict)
+    model_ms: Mapping[str, float] = field(default_factory=dict)
+    waiting_ms: float | None = None
+    worker_ms: float | None = None
     batch_fill: float | None = None
     resources: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None

@@ -10,8 +10,10 @@ from ts_sdk.tuning.load import LoadRun, Target, Window, closed_loop, open_loop
 from ts_sdk.tuning.measurement import PHASES, Measurement, quantiles_of
 from ts_sdk.tuning.resources import ResourceWatch
 from ts_sdk.tuning.space import Candidate
+from ts_sdk.tuning.worker_times import watching
 
 if TYPE_CHECKING:
+    from ts_sdk.metrics import Metrics
     from ts_sdk.timing import PhaseTime
 
 
@@ -33,6 +35,10 @@ class Stats(Protocol):
 
 class Timed(Protocol):
     """What is read of a pool's model."""
+
+    @property
+    def metrics(self) -> "Metrics":
+        """What its workers have measured."""
 
     @property
     def timings(self) -> "Mapping[str, PhaseTime]":
@@ -130,9 +136,10 @@ class Measuring:
         run: Callable[[Window], LoadRun],
     ) -> Measurement:
         least = max(2 * candidate.concurrency, effort.least // effort.rounds)
-        before, phases_before = pool.stats(), dict(pool.models[0].timings)
+        model, before = pool.models[0], pool.stats()
+        phases_before = dict(model.timings)
         runs: list[LoadRun] = []
-        with ResourceWatch(candidate.device) as watch:
+        with ResourceWatch(candidate.device) as watch, watching(model.metrics) as times:
             while len(runs) < effort.rounds:
                 warm_up_s = effort.warm_up_s if not runs else effort.warm_up_s / 4
                 runs.append(
@@ -144,9 +151,13 @@ class Measuring:
                     break
         self.answers = {key: value for each in runs for key, value in each.answers.items()}
         measured = _summary(runs)
-        phases = _phases(measured.mean_ms, phases_before, pool.models[0].timings)
-        fill = _fill(before, pool.stats(), candidate.batch_size)
-        return replace(measured, phases_ms=phases, batch_fill=fill, resources=watch.means())
+        return replace(
+            measured,
+            phases_ms=_phases(measured.mean_ms, phases_before, model.timings),
+            batch_fill=_fill(before, pool.stats(), candidate.batch_size),
+            resources=watch.means(),
+            **vars(times),
+        )
 
 
 def noise_of(runs: Sequence[LoadRun]) -> float:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ts_sdk.benchmarking import Case, Load, ModelTimes, Result
+from ts_sdk.benchmarking import Case, Load, Result
 from ts_sdk.hardware import Hardware
 from ts_sdk.tuning.measurement import Measurement, quantiles_of
 from ts_sdk.tuning.space import Candidate
@@ -57,7 +57,7 @@ def hardware():
 def result():
     """A result with the figures that are given."""
 
-    def make(throughput_rps=100.0, p99_ms=20.0, name="cat", batches_ms=(), requests=100, **others):
+    def make(throughput_rps=100.0, p99_ms=20.0, name="cat", requests=100, **others):
         latencies_ms = [p99_ms * place / 99 for place in range(1, 101)]
         values = {
             "load": "closed",
@@ -78,6 +78,6 @@ def result():
         )
         candidate = Candidate(workers=2, batch_size=4, max_batch_delay_ms=5, concurrency=10)
         measured = Measurement(**{**values, **others})
-        return Result(case, candidate, measured, ModelTimes(list(batches_ms)))
+        return Result(case, candidate, measured)
 
     return make

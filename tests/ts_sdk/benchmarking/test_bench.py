@@ -1,5 +1,7 @@
 """One setting of an archive, served and measured for real."""
 
+import csv
+
 import pytest
 
 from ts_sdk.benchmarking import BenchmarkError, BenchReport, Load, bench
@@ -31,11 +33,46 @@ def test_a_setting_is_measured_with_its_requests(sleeper):
     assert seen == [result]
     assert 40 <= result.measured.requests == result.measured.answered < 44
     assert result.candidate.batch_size == 4
-    assert len(result.model_times.batches_ms) >= 10
     assert result.is_whole
     assert report.passed
     told = report.to_dict()["results"][0]
-    assert {"throughput_rps", "p99_ms", "model_p99_ms", "phases_ms"} <= told.keys()
+    assert {"throughput_rps", "p99_ms", "model_p99_ms", "worker_ms", "waiting_ms"} <= told.keys()
+
+
+@pytest.mark.parametrize("isolation", ["archive", "process"])
+def test_the_times_of_the_model_and_of_the_worker_add_up_to_the_latency(
+    sleeper, tmp_path, isolation
+):
+    """A batch sleeps for 20 ms; of eight clients four are in it and four wait."""
+    report = bench(
+        sleeper("a", 0.02),
+        ["x"],
+        load=Load(concurrency=8, requests=80),
+        batch_size=4,
+        max_batch_delay_ms=50,
+        isolation=isolation,
+    )
+    report.write(tmp_path / "out")
+    with (tmp_path / "out/ab_report.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    model_p50, model_p90, model_p99 = (float(row[f"Model_p{each}"]) for each in (50, 90, 99))
+    assert 20 <= model_p50 <= model_p90 <= model_p99
+    assert model_p50 <= float(row["TS latency P50"])
+    parts = [float(row[f"{name}_mean"]) for name in ("waiting_time", "worker_thread", "predict")]
+    waiting, worker, predict = parts
+    assert min(parts) > 0
+    assert worker < waiting + predict
+    # Those that each client sends before the ones that count wait less; what is left is small.
+    assert sum(parts) == pytest.approx(float(row["TS latency mean"]), rel=0.5)
+
+
+def test_where_a_batch_failed_it_is_not_known_what_the_worker_took(sleeper):
+    (result,) = bench(
+        sleeper("a", handler=COUNTING), ["yes", "no"], load=Load(2, 10), batch_size=2
+    ).results
+    assert result.measured.failed > 0
+    assert result.measured.worker_ms is None
+    assert result.measured.waiting_ms > 0
 
 
 def test_failing_requests_are_counted_and_told(sleeper):
@@ -55,7 +92,8 @@ def test_a_time_that_is_over_is_told(result):
 
 
 def test_the_row_has_the_times_of_the_handler(result, hardware, tmp_path):
-    measured = result(phases_ms={"queue": 1.0, "inference": 2.0}, batches_ms=[4.0, 8.0])
+    model_ms = {"mean": 6.0, "p50": 4.0, "p90": 8.0, "p99": 8.0}
+    measured = result(model_ms=model_ms, waiting_ms=1.0)
     csv_file, _ = BenchReport([measured], hardware).write(tmp_path)
     head, line = (row.split(",") for row in csv_file.read_text().splitlines())
     row = dict(zip(head, line, strict=True))
@@ -64,19 +102,6 @@ def test_the_row_has_the_times_of_the_handler(result, hardware, tmp_path):
     assert (row["predict_mean"], row["waiting_time_mean"]) == ("6", "1")
     assert (row["Model"], row["Input"]) == ("[.mar](file:///store/cat.mar)", "a.jpg")
     assert "Meets target" not in row
-
-
-def test_the_metrics_of_the_model_are_left_as_they_were(sleeper, monkeypatch):
-    from ts_sdk.benchmarking.model_times import model_times
-    from ts_sdk.metrics import Metrics
-
-    metrics = Metrics("cat")
-    before = metrics.sinks
-    with model_times(metrics) as times:
-        metrics.add_time("PredictionTime", 3.5)
-        metrics.add_time("HandlerTime", 1.0)
-    assert times.batches_ms == [3.5]
-    assert metrics.sinks == before
 
 
 def test_what_cannot_be_measured_is_an_error(sleeper, tmp_path):

@@ -33,6 +33,15 @@ def test_throughput_latency_phases_and_fill_are_those_of_the_pool(clock):
     assert (found.failed, found.unanswered, found.error_rate) == (0, 0, 0.0)
 
 
+def test_a_request_waits_and_is_with_the_worker_and_the_handler(clock):
+    """Sixteen clients of batches of eight: 28 ms in the handler, and 2 ms of the worker's own."""
+    found = measured(clock, Effort(20.0, warm_up_s=0.0), beside_s=0.002)
+    assert found.model_ms == pytest.approx({"mean": 28.0, "p50": 28.0, "p90": 28.0, "p99": 28.0})
+    assert found.worker_ms == pytest.approx(2.0)
+    assert found.waiting_ms == pytest.approx(30.0, rel=0.01)
+    assert found.waiting_ms + found.worker_ms + 28.0 == pytest.approx(found.mean_ms, rel=0.01)
+
+
 def test_rounds_end_when_two_agree_and_go_on_while_they_do_not(clock):
     assert measured(clock, Effort(2.0, rounds=5)).rounds == 2
     lasts = iter(range(10**6))

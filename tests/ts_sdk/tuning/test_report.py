@@ -39,11 +39,15 @@ def test_the_csv_has_the_columns_of_torchserves_suite_then_ours(written):
         "0",
         "0",
     )
-    assert (best["waiting_time_mean"], best["handler_time_mean"]) == ("20", "20")
-    assert (best["predict_mean"], best["cpu_percentage_mean"]) == ("14", "93")
+    assert (best["waiting_time_mean"], best["worker_thread_mean"]) == ("19", "0.25")
+    assert [best[f"Model_p{each}"] for each in (50, 90, 99)] == ["20", "23", "25"]
+    assert (best["predict_mean"], best["handler_time_mean"]) == ("21", "20")
+    assert (best["inference_mean"], best["cpu_percentage_mean"]) == ("14", "93")
     assert (best["Form"], best["Device"], best["Meets target"]) == ("onnx", "cpu", "true")
     assert [row["Load"] for row in rows] == ["closed"] * 3 + ["open"] * 2
     assert (rows[-1]["Arrivals"], rows[-1]["Concurrency"]) == ("70", "")
+    # What was not measured is empty, not 0.
+    assert (rows[1]["Model_p50"], rows[1]["worker_thread_mean"]) == ("", "")
 
 
 def test_the_markdown_says_what_was_found_and_what_is_out(written):

@@ -192,7 +192,9 @@ def figures(measured: Measurement) -> dict[str, Any]:
     """The numbers of a measurement that people compare, as JSON values."""
     told = measured.to_dict()
     told.pop("quantiles_ms")
+    model_ms = told.pop("model_ms")
     percents = (10, 50, 90, 95, 99)
     if measured.quantiles_ms:
         told |= {f"p{percent}_ms": round(measured.quantile_ms(percent), 3) for percent in percents}
+    told |= {f"model_{name}_ms": round(value, 3) for name, value in model_ms.items()}
     return {name: value for name, value in told.items() if value not in (float("inf"), None)}

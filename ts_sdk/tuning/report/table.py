@@ -48,6 +48,7 @@ OWN_COLUMNS = (
     "latency P10",
     "latency P95",
     "preprocess_mean",
+    "inference_mean",
     "postprocess_mean",
     "Batch fill",
     "Noise",
@@ -81,8 +82,8 @@ def _row(report: TuningReport, candidate: Candidate, measured: Measurement) -> d
 def _suite_cells(
     report: TuningReport, candidate: Candidate, measured: Measurement
 ) -> dict[str, str]:
-    phases, seen = measured.phases_ms, measured.resources
-    worked = [ms for name, ms in phases.items() if name != "queue"]
+    seen, model_ms = measured.resources, measured.model_ms
+    worked = [ms for name, ms in measured.phases_ms.items() if name != "queue"]
     closed = measured.load == "closed"
     return {
         "Benchmark": "mar tune",
@@ -100,9 +101,13 @@ def _suite_cells(
         "TS latency P99": _quantile(measured, 99),
         "TS latency mean": _number(measured.mean_ms) if measured.answered else "",
         "TS error rate": _number(100 * measured.error_rate),
-        "predict_mean": _of(phases, "inference"),
+        "Model_p50": _of(model_ms, "p50"),
+        "Model_p90": _of(model_ms, "p90"),
+        "Model_p99": _of(model_ms, "p99"),
+        "predict_mean": _of(model_ms, "mean"),
         "handler_time_mean": _number(sum(worked)) if worked else "",
-        "waiting_time_mean": _of(phases, "queue"),
+        "waiting_time_mean": _or_nothing(measured.waiting_ms),
+        "worker_thread_mean": _or_nothing(measured.worker_ms),
         "cpu_percentage_mean": _of(seen, "cpu_percent"),
         "memory_percentage_mean": _of(seen, "memory_percent"),
         "gpu_percentage_mean": _of(seen, "gpu_percent"),
@@ -116,7 +121,7 @@ def _own_cells(report: TuningReport, candidate: Candidate, measured: Measurement
     difference = report.differences.get(candidate.variant)
     return {
         "Load": measured.load,
-        "Arrivals": "" if measured.rate_rps is None else _number(measured.rate_rps),
+        "Arrivals": _or_nothing(measured.rate_rps),
         "Device": candidate.device,
         "Precision": candidate.precision,
         "Form": str(candidate.form),
@@ -125,11 +130,12 @@ def _own_cells(report: TuningReport, candidate: Candidate, measured: Measurement
         "latency P10": _quantile(measured, 10),
         "latency P95": _quantile(measured, 95),
         "preprocess_mean": _of(phases, "preprocess"),
+        "inference_mean": _of(phases, "inference"),
         "postprocess_mean": _of(phases, "postprocess"),
-        "Batch fill": "" if measured.batch_fill is None else _number(measured.batch_fill),
+        "Batch fill": _or_nothing(measured.batch_fill),
         "Noise": _number(measured.noise),
         "Memory used": _of(measured.resources, "memory_mb"),
-        "Answers differ by": "" if difference is None else _number(difference),
+        "Answers differ by": _or_nothing(difference),
         "Meets target": str(report.objective.is_met(measured)).lower(),
     }
 
@@ -140,6 +146,10 @@ def _quantile(measured: Measurement, percent: int) -> str:
 
 def _of(values: Mapping[str, float], name: str) -> str:
     return _number(values[name]) if name in values else ""
+
+
+def _or_nothing(value: float | None) -> str:
+    return "" if value is None else _number(value)
 
 
 def _number(value: float) -> str:
