@@ -1,9 +1,10 @@
 """What holds a candidate back, and what would help next."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ts_sdk.tuning.measurement import Measurement
-from ts_sdk.tuning.space import Candidate, Form
+from ts_sdk.tuning.space import Candidate, Form, Variant
 
 _FULL = 0.9
 _MOSTLY = 0.5
@@ -26,11 +27,19 @@ class Binding:
     advice: str
 
 
-def binding_of(candidate: Candidate, measured: Measurement, cores: int) -> Binding | None:
+def binding_of(
+    candidate: Candidate, measured: Measurement, cores: int, tried: Collection[Variant] = ()
+) -> Binding | None:
     """What holds *candidate* back; None where no phases were seen.
 
     A queue in front of workers that are busy is a consequence: then the phase that they are busy
     with binds. A queue in front of batches that do not fill is what binds itself.
+
+    Args:
+        candidate: The candidate.
+        measured: What it did.
+        cores: How many processors there are.
+        tried: Variants that were measured or are out, which nobody is advised to try again.
     """
     phases = dict(measured.phases_ms)
     total_ms = sum(phases.values())
@@ -48,28 +57,31 @@ def binding_of(candidate: Candidate, measured: Measurement, cores: int) -> Bindi
             "a shorter batch delay, a smaller batch, or more requests at a time",
         )
     phase = max(phases, key=lambda name: phases[name])
+    here = [each for each in tried if each.device == candidate.device]
     busy = phases[phase] / sum(phases.values())
     waiting = f"; {share:.0%} of the latency is queueing for it" if share > _MOSTLY else ""
     return Binding(
         phase,
         busy,
         f"{busy:.0%} of a batch's time in the handler is {phase}{waiting}",
-        _ADVICE[phase](candidate, cores),
+        _ADVICE[phase](candidate, cores, here),
     )
 
 
-def _for_preprocess(candidate: Candidate, cores: int) -> str:
-    wishes = [] if candidate.fast_decode else ["fast decoding (handler: {fast_decode: true})"]
+def _for_preprocess(candidate: Candidate, cores: int, tried: Collection[Variant]) -> str:
+    wishes = []
+    if not any(each.fast_decode for each in (candidate, *tried)):
+        wishes.append("fast decoding (handler: {fast_decode: true})")
     if candidate.workers < cores:
         wishes.append("more workers")
     return " or ".join([*wishes, "smaller inputs, made so by whoever sends them"])
 
 
-def _for_inference(candidate: Candidate, cores: int) -> str:
-    wishes = []
-    if candidate.precision == "float32":
+def _for_inference(candidate: Candidate, cores: int, tried: Collection[Variant]) -> str:
+    wishes, known = [], (candidate, *tried)
+    if all(each.precision == "float32" for each in known):
         wishes.append("a reduced precision")
-    if candidate.form in (Form.EAGER, Form.CHANNELS_LAST):
+    if all(each.form in (Form.EAGER, Form.CHANNELS_LAST) for each in known):
         wishes.append("a compiled form of the model")
     if candidate.device == "cpu":
         if candidate.workers * (candidate.threads or 1) < cores:
@@ -80,7 +92,7 @@ def _for_inference(candidate: Candidate, cores: int) -> str:
     return ", ".join(wishes)
 
 
-def _for_postprocess(candidate: Candidate, cores: int) -> str:
+def _for_postprocess(candidate: Candidate, cores: int, _tried: Collection[Variant]) -> str:
     more = "more workers, or " if candidate.workers < cores else ""
     return f"{more}less work for each answer (fewer boxes, a smaller top-k, no masks)"
 

@@ -235,7 +235,10 @@ def _what_is_not_in(
     search: Search, journal: Journal, left_out: list[tuple[str, str]]
 ) -> dict[str, Any]:
     """What is out and why, and what there was no time for: fields of a report."""
-    reasons = [(what.name, reason) for what, reason in journal.excluded.items()]
+    excluded = [Exclusion(what, reason) for what, reason in left_out]
+    for what, reason in journal.excluded.items():
+        variant = None if isinstance(what, Candidate) else what
+        excluded.append(Exclusion(what.name, reason, variant))
     left = [
         each
         for each in search.unmeasured
@@ -243,7 +246,7 @@ def _what_is_not_in(
     ]
     tried = {each.variant for each in search.measured}
     return {
-        "excluded": tuple(Exclusion(what, reason) for what, reason in [*left_out, *reasons]),
+        "excluded": tuple(excluded),
         "ignored": journal.ignored,
         "unmeasured": len(left),
         "untried": tuple(dict.fromkeys(each.variant for each in left if each.variant not in tried)),

@@ -86,7 +86,8 @@ class Candidate(Variant):
     @property
     def name(self) -> str:
         """The candidate in words."""
-        threads = "" if self.threads is None else f" x {self.threads} threads"
+        several = "" if self.threads == 1 else "s"
+        threads = "" if self.threads is None else f" x {self.threads} thread{several}"
         plural = "" if self.workers == 1 else "s"
         delay = f" within {self.max_batch_delay_ms} ms" if self.max_batch_delay_ms else ""
         return (

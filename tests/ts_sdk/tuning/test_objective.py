@@ -5,7 +5,7 @@ import pytest
 from ts_sdk.tuning.binding import binding_of
 from ts_sdk.tuning.errors import TuningError
 from ts_sdk.tuning.objective import Objective
-from ts_sdk.tuning.space import Candidate
+from ts_sdk.tuning.space import Candidate, Form, Variant
 
 ONE = Candidate()
 
@@ -110,3 +110,15 @@ def test_a_delay_for_batches_that_do_not_fill_binds_itself(measurement):
 
 def test_without_phases_nothing_is_known_to_bind(measurement):
     assert binding_of(ONE, measurement(), cores=4) is None
+
+
+def test_nobody_is_advised_to_try_what_was_tried(measurement):
+    measured = measurement(phases_ms={"inference": 90.0, "preprocess": 1.0})
+    tried = [Variant(precision="bfloat16"), Variant(form=Form.ONNX)]
+    assert binding_of(ONE, measured, 1).advice == (
+        "a reduced precision, a compiled form of the model, a GPU or more cores"
+    )
+    assert binding_of(ONE, measured, 1, tried).advice == "a GPU or more cores"
+    # On another device it may be otherwise.
+    on_gpu = [Variant("cuda:0", "bfloat16"), Variant("cuda:0", form=Form.ONNX)]
+    assert "a reduced precision" in binding_of(ONE, measured, 1, on_gpu).advice

@@ -13,6 +13,7 @@ import yaml
 
 from ts_sdk.config import ModelConfig
 from ts_sdk.tuning.objective import Objective
+from ts_sdk.tuning.report import Exclusion
 from ts_sdk.tuning.report.sentences import remarks, verdict
 from ts_sdk.tuning.report.settings import config_of
 from ts_sdk.tuning.report.table import OWN_COLUMNS, TORCHSERVE_COLUMNS
@@ -170,7 +171,7 @@ def test_it_says_how_far_off_the_nearest_is(report):
     assert found.excess == pytest.approx(1.0)
     assert verdict(found) == (
         "No setting meets the target of 40 ms. The nearest is cpu float32 onnx, 2 workers x 1 "
-        "threads, batch 8 within 5 ms, 16 at a time: 100.0 requests/s, p99 80.0 ms, 100% above it."
+        "thread, batch 8 within 5 ms, 16 at a time: 100.0 requests/s, p99 80.0 ms, 100% above it."
     )
 
 
@@ -204,6 +205,30 @@ def test_few_requests_and_a_short_budget_are_said(report, measurement):
     assert "The p99 is of 12 requests only" in said
     assert "did not suffice for 7 candidates of the grid, for none of cpu float32 aoti; " in said
     assert "3 lines of the journal are of another archive" in said
+
+
+def test_a_target_that_arrivals_miss_at_once_is_said_to_be_missed(report, measurement):
+    late = measurement(50.0, 140.0, load="open", rate_rps=50.0, rounds=1)
+    said = " ".join(remarks(report(arrivals=(late,))))
+    assert "miss the target already at 50.0 a second (p99 140.0 ms, counted from" in said
+    failing = replace(late, failed=100)
+    said = " ".join(remarks(report(arrivals=(failing,), objective=Objective())))
+    assert "Of 50.0 requests a second at random, 50.0% are not answered." in said
+
+
+def test_what_is_out_is_not_advised(report):
+    out = Exclusion("cpu bfloat16 eager", "it differs", Variant(precision="bfloat16"))
+    assert "a reduced precision" in report(excluded=()).binding.advice
+    found = report(excluded=(out,))
+    assert "a reduced precision" not in found.binding.advice
+    assert found.to_dict()["excluded"] == [{"what": out.what, "reason": out.reason}]
+
+
+def test_a_long_table_says_in_both_reports_what_it_leaves_out(report, measurement, tmp_path):
+    many = {Candidate(concurrency=each): measurement(each, 50) for each in range(1, 31)}
+    report(measured=many, best=Candidate(concurrency=30)).write(tmp_path)
+    for name in ("report.md", "report.html"):
+        assert "5 more are in ab_report.csv." in (tmp_path / name).read_text()
 
 
 def test_the_front_is_what_no_other_beats_in_both(report, measurement):

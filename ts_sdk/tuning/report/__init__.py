@@ -19,10 +19,12 @@ class Exclusion:
     Attributes:
         what: Which, in words.
         reason: Why.
+        variant: The variant; None where it is something else.
     """
 
     what: str
     reason: str
+    variant: Variant | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,9 @@ class TuningReport:
         """What holds the best candidate back; None where its phases were not seen."""
         if self.best is None:
             return None
-        return binding_of(self.best, self.measured[self.best], self.hardware.cores)
+        out = [each.variant for each in self.excluded if each.variant is not None]
+        tried = [*(each.variant for each in self.measured), *out]
+        return binding_of(self.best, self.measured[self.best], self.hardware.cores, tried)
 
     @property
     def ordered(self) -> list[Candidate]:
@@ -164,7 +168,7 @@ class TuningReport:
             "binding": None if binding is None else vars(binding),
             "arrivals": [figures(each) for each in self.arrivals],
             "measured": [self._row(each) for each in self.ordered],
-            "excluded": [vars(each) for each in self.excluded],
+            "excluded": [{"what": each.what, "reason": each.reason} for each in self.excluded],
             "unmeasured": self.unmeasured,
             "untried": [each.name for each in self.untried],
             "hardware": self.hardware.to_dict(),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from ts_sdk.tuning.report import TuningReport
-from ts_sdk.tuning.report.markdown import arrival_rows, facts, measured_rows
+from ts_sdk.tuning.report.markdown import arrival_rows, facts, measured_rows, notes
 from ts_sdk.tuning.report.sentences import remarks, verdict
 
 _STYLE = """\
@@ -36,6 +36,7 @@ def html_text(report: TuningReport) -> str:
         *_plots(report),
         "<h2>Measured</h2>",
         _table(*measured_rows(report), best=report.best is not None),
+        *(f"<p>{escape(each)}</p>" for each in notes(report)),
     ]
     if report.arrivals:
         body += ["<h2>Arrivals at random times</h2>", _table(*arrival_rows(report))]

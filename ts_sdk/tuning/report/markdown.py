@@ -9,6 +9,11 @@ from ts_sdk.tuning.report.sentences import cost, remarks, verdict
 from ts_sdk.tuning.space import Candidate
 
 _MOST_ROWS = 25
+_NOTES = (
+    "Clients waited for their answers; a latency is what a client saw. Noise is half the distance "
+    "between the best and the worst round, and - stands for a setting that had one short round "
+    "only. Batch fill is how full batches were on average."
+)
 
 
 def markdown_text(report: TuningReport) -> str:
@@ -53,6 +58,13 @@ def measured_rows(report: TuningReport) -> tuple[list[str], list[list[str]]]:
     ]
 
 
+def notes(report: TuningReport) -> list[str]:
+    """How to read the table of candidates."""
+    more = len(report.measured) - _MOST_ROWS
+    told = [f"{more} more are in ab_report.csv."] if more > 0 else []
+    return [*told, _NOTES]
+
+
 def arrival_rows(report: TuningReport) -> tuple[list[str], list[list[str]]]:
     """The head and the rows of the table of arrivals."""
     head = ["arrivals/s", "requests", "p50 ms", "p99 ms", "failed", "target"]
@@ -82,7 +94,7 @@ def facts(report: TuningReport) -> list[tuple[str, str]]:
         ("p99 target", "none" if target is None else f"{target:g} ms"),
         ("archive", f"{report.path.name}, sha256 {report.digest[:16]}"),
         ("inputs", str(report.inputs)),
-        ("tolerance", f"{report.tolerance:.2%} of float32 eager"),
+        ("tolerance", f"answers may differ by {report.tolerance:.2%} from those in float32 eager"),
         ("time", f"{show_duration(report.used_s)} of {show_duration(report.budget_s)}"),
         ("hardware", report.hardware.describe()),
         ("fingerprint", report.hardware.fingerprint),
@@ -94,9 +106,7 @@ def _settings(report: TuningReport) -> str:
 
 
 def _measured(report: TuningReport) -> str:
-    shown = table(*measured_rows(report))
-    more = len(report.measured) - _MOST_ROWS
-    return f"{shown}\n\n{more} more are in ab_report.csv." if more > 0 else shown
+    return "\n\n".join([table(*measured_rows(report)), *notes(report)])
 
 
 def _arrivals(report: TuningReport) -> str:

@@ -32,6 +32,8 @@ _COLOURS = {
     "postprocess": "#5cb574",
 }
 _BEST, _OTHER, _TARGET = "#c0392b", "#5b7ea6", "#444444"
+_CURVES = ("#1f77b4", "#e8894c", "#5cb574", "#9467bd", "#8c6d4f", "#7f7f7f")
+"""None of them is like that of the best."""
 _METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
 
 
@@ -98,13 +100,14 @@ def _draw_front(axes: "Axes", report: TuningReport, shown: list[Candidate]) -> N
 
 def _draw_latencies(axes: "Axes", report: TuningReport, shown: list[Candidate]) -> None:
     percents = range(101)
+    colours = iter(_CURVES)
     for each in shown:
         quantiles_ms = report.measured[each].quantiles_ms
         is_best = each == report.best
         axes.plot(
             quantiles_ms,
             percents,
-            color=_BEST if is_best else None,
+            color=_BEST if is_best else next(colours),
             lw=2.2 if is_best else 1.1,
             label=each.name,
             zorder=5 if is_best else 3,
@@ -139,7 +142,8 @@ def _draw_phases(axes: "Axes", report: TuningReport, shown: list[Candidate]) -> 
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", labelsize="small", length=0)
     axes.set_xlabel("ms of a request, on average")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False, ncols=len(PHASES))
+    # Below the figure, since the names of settings leave the axes half of its width.
+    axes.figure.legend(loc="outside lower center", frameon=False, ncols=len(PHASES))
 
 
 def _draw_target(axes: "Axes", report: TuningReport) -> None:

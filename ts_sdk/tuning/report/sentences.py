@@ -82,12 +82,21 @@ def _arrivals(report: TuningReport) -> list[str]:
         return []
     sustained = report.sustained_rps
     if sustained is None:
-        lowest = report.arrivals[0]
-        if not lowest.answered:
-            return [f"Of {lowest.rate_rps:.1f} requests a second at random, none is answered."]
-        told = f"{lowest.rate_rps:.1f} a second have a p99 of {lowest.p99_ms:.1f} ms already"
-        return [f"Of requests that arrive at random, {told}."]
+        return [_missed(report, report.arrivals[0])]
     at = next(each for each in report.arrivals if each.rate_rps == sustained)
     under = "are all answered" if report.objective.p99_ms is None else "stay under the target"
     counted = f"p99 {at.p99_ms:.1f} ms, counted from when they were to arrive"
     return [f"Requests that arrive at random {under} up to {sustained:.1f} a second ({counted})."]
+
+
+def _missed(report: TuningReport, lowest: Measurement) -> str:
+    rate = f"{lowest.rate_rps:.1f}"
+    if not lowest.answered:
+        return f"Of {rate} requests a second at random, none is answered."
+    if report.objective.p99_ms is None or lowest.error_rate > 0:
+        return f"Of {rate} requests a second at random, {lowest.error_rate:.1%} are not answered."
+    told = f"p99 {lowest.p99_ms:.1f} ms, counted from when they were to arrive"
+    return (
+        f"Requests that arrive at random miss the target already at {rate} a second ({told}): plan "
+        "with fewer, or tune to a lower target."
+    )
