@@ -169,6 +169,7 @@ def test_it_says_how_far_off_the_nearest_is(report):
     found = report(objective=Objective("throughput", 40.0))
     assert not found.met
     assert found.excess == pytest.approx(1.0)
+    assert "at random" not in " ".join(remarks(found))
     assert verdict(found) == (
         "No setting meets the target of 40 ms. The nearest is cpu float32 onnx, 2 workers x 1 "
         "thread, batch 8 within 5 ms, 16 at a time: 100.0 requests/s, p99 80.0 ms, 100% above it."

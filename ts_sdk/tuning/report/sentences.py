@@ -78,7 +78,7 @@ def cost(report: TuningReport, candidate: Candidate) -> str | None:
 
 
 def _arrivals(report: TuningReport) -> list[str]:
-    if not report.arrivals:
+    if not report.arrivals or not report.met:  # arrivals say more of what is good enough
         return []
     sustained = report.sustained_rps
     if sustained is None:
