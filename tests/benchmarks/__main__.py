@@ -26,6 +26,7 @@ NAMES = (
     "metrics",
     "pool",
     "serving",
+    "casestudy",
     "startup",
 )
 
