@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Sequence
 
-OF_EVERY_HANDLER = frozenset({"profile"})
+OF_EVERY_HANDLER = frozenset({"onnx_runtime", "profile"})
 """Settings that the SDK itself reads, whatever the handler."""
 
 _CLOSE = 0.75

@@ -310,6 +310,9 @@ class BaseHandler:
             "trust_pickle": bool(properties.get("trust_pickle")),
             # Taken out, so that it lives no longer than the model does.
             "mapped": properties.pop("mapped_weights", None),
+            "onnx_runtime": handler_section(self.model_yaml_config).get(
+                "onnx_runtime", "onnxruntime"
+            ),
         }
 
     def _apply_precision(self, precision: Precision) -> None:

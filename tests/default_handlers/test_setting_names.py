@@ -54,8 +54,8 @@ def test_a_setting_of_another_handler_is_refused_with_the_nearest_of_its_own(
 
 @pytest.mark.parametrize("owner", HANDLERS)
 def test_what_the_sdk_reads_of_every_handler_is_no_setting_of_another(start_any, owner):
-    handler = start_any(HANDLERS[owner], {"profile": True})
-    assert handler.settings == {"profile": True}
+    handler = start_any(HANDLERS[owner], {"profile": True, "onnx_runtime": "openvino"})
+    assert handler.settings == {"profile": True, "onnx_runtime": "openvino"}
     assert owner_of(handler) == owner
 
 

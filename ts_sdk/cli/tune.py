@@ -40,7 +40,7 @@ forms:
   channels-last  with the channels of a pixel side by side in memory
   torchscript    frozen TorchScript
   onnx           in onnxruntime; needs ts-sdk[onnx] and ts-sdk[onnx-export]
-  openvino       compiled by OpenVINO; needs openvino
+  openvino       as ONNX in OpenVINO, on the CPU; needs ts-sdk[openvino] besides
   compile        compiled by torch.compile, in each process anew; needs a C++ compiler
   aoti           compiled by AOTInductor, once; needs a C++ compiler
 

@@ -8,7 +8,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from ts_sdk.errors import ConversionError
-from ts_sdk.formats.onnx import GIVES_KEY, TAKES_KEY
+from ts_sdk.formats.onnx_graph import GIVES_KEY, TAKES_KEY
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

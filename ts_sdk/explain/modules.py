@@ -11,7 +11,7 @@ from ts_sdk.errors import ExplanationError
 from ts_sdk.explain.methods import Form
 from ts_sdk.formats.exported_program import ExportedModel
 from ts_sdk.formats.fixed import FixedModel
-from ts_sdk.formats.onnx import OnnxModel
+from ts_sdk.formats.onnx_graph import OnnxGraph
 from ts_sdk.precision import Precision
 from ts_sdk.precision.keeping import forget_kept
 from ts_sdk.precision.structure import core_of, is_compiled, is_form
@@ -23,7 +23,7 @@ _OF_INSTANCES = "forward"
 
 def form_of(module: nn.Module, precision: Precision = Precision.FLOAT32) -> Form:
     """What *module* is made of; of eager modules, also what was done to them."""
-    if isinstance(module, OnnxModel):
+    if isinstance(module, OnnxGraph):
         return Form.ONNX
     if isinstance(module, FixedModel):
         return Form.AOTINDUCTOR

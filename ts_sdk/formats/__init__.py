@@ -9,7 +9,7 @@ never by its suffix alone; its library is imported when the first file of it is 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ts_sdk.errors import ModelFormatError
+from ts_sdk.errors import ConfigError, ModelFormatError
 from ts_sdk.formats.kinds import Kind, kind_of
 from ts_sdk.formats.refusal import Refusal, refusal_of
 
@@ -29,6 +29,7 @@ def load_module(
     model_file: Path | None = None,
     trust_pickle: bool = False,
     mapped: memoryview | None = None,
+    onnx_runtime: str = "onnxruntime",
 ) -> "nn.Module":
     """The model in *path*, on *device*.
 
@@ -40,10 +41,12 @@ def load_module(
         trust_pickle: Whether a pickle may import more than tensors, and so run any code.
         mapped: The content of *path* where it lies in an archive, safetensors; the module's weights
             are then this memory itself, and no file is read.
+        onnx_runtime: What runs it where it is ONNX: ``onnxruntime`` or ``openvino``.
 
     Raises:
         ModelFormatError: The file is no model, or not one that goes with *model_file*.
         UnsafeWeightsError: It is a pickle of more than weights and was not trusted.
+        ConfigError: There is no such runtime.
         LoadError: The library that the form needs is not installed.
         DeviceUnavailableError: The model is of a form that does not run on *device*.
     """
@@ -53,7 +56,9 @@ def load_module(
         from ts_sdk.formats.module_file import build_module
 
         return build_module(model_file)
-    kind = Kind.SAFETENSORS if mapped is not None else _known_kind(path)
+    kind = Kind.SAFETENSORS if mapped is not None else _known_kind(path, onnx_runtime)
+    if kind is Kind.ONNX:
+        return _load_onnx(path, device, onnx_runtime)
     if kind not in _WEIGHTS_ONLY:
         return _load_whole(kind, path, device, trust_pickle=trust_pickle)
     return _load_weights(kind, path, device, model_file, mapped, trust_pickle=trust_pickle)
@@ -76,13 +81,22 @@ def _load_whole(
             from ts_sdk.formats import aotinductor
 
             return aotinductor.load(path, device)
-        case Kind.ONNX:
-            from ts_sdk.formats import onnx
-
-            return onnx.load(path, device)
     from ts_sdk.formats import aotinductor
 
     return aotinductor.load_library(path, device)
+
+
+def _load_onnx(path: Path, device: "torch.device", runtime: str) -> "nn.Module":
+    match runtime:
+        case "onnxruntime":
+            from ts_sdk.formats import onnx
+
+            return onnx.load(path, device)
+        case "openvino":
+            from ts_sdk.formats import openvino
+
+            return openvino.load(path, device)
+    raise ConfigError(f"handler: onnx_runtime must be onnxruntime or openvino, not {runtime!r}")
 
 
 def _load_weights(
@@ -115,12 +129,12 @@ def _load_weights(
     return fill_module(module, state, path, adopt=mapped is not None)
 
 
-def _known_kind(path: Path) -> Kind:
+def _known_kind(path: Path, onnx_runtime: str) -> Kind:
     try:
         kind = kind_of(path)
     except FileNotFoundError as error:
         raise ModelFormatError(f"the serialized model {path.name} is not in the archive") from error
-    refusal = refusal_of(kind)
+    refusal = refusal_of(kind, onnx_runtime)
     if refusal is not None:
         raise ModelFormatError(f"{path.name} {refusal.reason}: {refusal.advice}")
     return kind

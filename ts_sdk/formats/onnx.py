@@ -1,27 +1,18 @@
 """ONNX models, run by onnxruntime on the tensors' own memory."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.utils import _pytree as pytree
 from torch.utils.dlpack import from_dlpack
 
-from ts_sdk.blame import describe
 from ts_sdk.errors import DeviceUnavailableError, LoadError, ModelFormatError
-from ts_sdk.formats.arrangement import in_order
-from ts_sdk.formats.fixed import FixedModel
+from ts_sdk.formats.onnx_graph import OnnxGraph
 from ts_sdk.formats.refusal import ONNX_EXTRA
 from ts_sdk.formats.signature import Signature, Size, TensorInput
 
 if TYPE_CHECKING:
     from types import ModuleType
-
-TAKES_KEY = "ts_sdk.takes"
-"""Metadata of the file: how its inputs were nested, as torch writes a tree's structure."""
-GIVES_KEY = "ts_sdk.gives"
-"""Metadata of the file: how its outputs were nested."""
 
 _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
@@ -118,40 +109,29 @@ def _no_cuda(name: str, device: torch.device, why: str) -> DeviceUnavailableErro
     )
 
 
-class OnnxModel(FixedModel):
+class OnnxModel(OnnxGraph):
     """An onnxruntime session that is called like a module.
 
-    It takes tensors by position or by name, or a dict of names, or anything nested whose tensors
-    come in the order of the inputs, and gives a tensor where there is one output, else a tuple.
     Everything else of a session (`run`, `get_inputs`, …) is there too, as TorchServe's handlers use
     it.
 
     Attributes:
         session: The session itself.
-        signature: What it takes.
     """
 
     form = "an ONNX model"
     elsewhere = "load the archive with device='{device}'"
 
     def __init__(self, session: Any, name: str, device: torch.device) -> None:  # noqa: ANN401 - onnxruntime has no types
-        super().__init__(name, device)
+        outputs = session.get_outputs()
+        notes = session.get_modelmeta().custom_metadata_map
+        super().__init__(name, device, _signature_of(session), len(outputs), notes)
         self.session = session
         self._names = [each.name for each in session.get_inputs()]
-        self._outputs = [each.name for each in session.get_outputs()]
-        self.signature = _signature_of(session)
+        self._outputs = [each.name for each in outputs]
         self._is_plain = all(
-            each.type.startswith("tensor(") and each.type != "tensor(string)"
-            for each in session.get_outputs()
+            each.type.startswith("tensor(") and each.type != "tensor(string)" for each in outputs
         ) and all(each is not None for each in self.signature.inputs)
-        notes = session.get_modelmeta().custom_metadata_map
-        self._takes, self._gives = (
-            _structure_in(notes, key, name) for key in (TAKES_KEY, GIVES_KEY)
-        )
-        if not self._outputs:
-            raise ModelFormatError(f"{name} is an ONNX model without an output: write it again")
-        if self._gives is not None and self._gives.num_leaves != len(self._outputs):
-            raise _damaged_note(name, GIVES_KEY, f"{len(self._outputs)} outputs do not fit into it")
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - what the session has
         try:
@@ -162,24 +142,10 @@ class OnnxModel(FixedModel):
                 raise
             return getattr(session, name)
 
-    def forward(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the model takes and gives
-        """The outputs for the inputs.
-
-        Raises:
-            RequestError: An input has another type or shape than the model takes.
-            TypeError: There are too few inputs, or too many, or one of another name.
-        """
-        given = in_order(args, kwargs, names=self._names, spec=self._takes, model=self.name)
-        self.refuse_gradients(*given)
+    def _answer(self, given: list[Any]) -> Any:  # noqa: ANN401 - as the model gives
         if not self._is_plain:  # texts, lists and maps, as of models that are no networks
             return self.session.run(None, dict(zip(self._names, given, strict=True)))
-        fitted, narrowed = self.signature.fit(given, self.device)
-        outputs = self._run(fitted)
-        if narrowed:
-            outputs = [each.float() if each.is_floating_point() else each for each in outputs]
-        if self._gives is not None:
-            return pytree.tree_unflatten(outputs, self._gives)
-        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+        return super()._answer(given)
 
     def _run(self, tensors: list[Any]) -> list[torch.Tensor]:
         """Run the session on the tensors' memory; the outputs are in that of onnxruntime."""
@@ -197,23 +163,6 @@ class OnnxModel(FixedModel):
             torch.cuda.current_stream(self.device).synchronize()
         self.session.run_with_iobinding(binding)
         return [from_dlpack(value) for value in binding.get_outputs()]
-
-
-def _structure_in(notes: Mapping[str, str], key: str, name: str) -> Any:  # noqa: ANN401 - torch's
-    """The nesting that the metadata *key* describes; None where there is none."""
-    if key not in notes:
-        return None
-    try:
-        return pytree.treespec_loads(notes[key])
-    except Exception as error:  # anyone can write anything there
-        raise _damaged_note(name, key, describe(error)) from error
-
-
-def _damaged_note(name: str, key: str, why: str) -> ModelFormatError:
-    return ModelFormatError(
-        f"{name} is an ONNX model whose metadata {key!r} is damaged ({why}): convert it again (mar "
-        "convert --to onnx), or take the metadata out"
-    )
 
 
 def _signature_of(session: Any) -> Signature:  # noqa: ANN401 - onnxruntime has no types

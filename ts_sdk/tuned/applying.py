@@ -20,8 +20,8 @@ from ts_sdk.tuned.measured_model import model_digest
 
 _SERVING_KEYS = ("minWorkers", "maxWorkers", "batchSize", "maxBatchDelay", "deviceType")
 _MODEL_KEYS = ("precision", "pt2")
-_HANDLER_KEYS = ("layout", "fast_decode")
-_CONVERTED = ("torchscript", "onnx", "aoti")
+_HANDLER_KEYS = ("layout", "fast_decode", "onnx_runtime")
+_CONVERTED = ("torchscript", "onnx", "openvino", "aoti")
 """Forms that are other files, not settings: what they compute in was chosen when they were made."""
 
 _logger = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ def _applied(archive: Archive, name: str, profile: TunedProfile, here: Hardware)
     if not is_same:
         notes.append(
             "it was measured with another model, or another form of it, so that what could change "
-            "answers is left out: precision, layout, fast decoding, compilation"
+            "answers is left out: precision, layout, fast decoding, compilation, runtime of ONNX"
         )
     _logger.info(
         "%s: the setting that was tuned for this machine is applied: %s%s",

@@ -15,6 +15,7 @@ _BATCH_LIMIT = 256
 _DELAYS_MS = (2, 10)
 _COMPILERS = ("g++", "clang++", "c++")
 _MOST_WORKERS_OF_A_GPU = 2
+_FOR_ONNX = ("onnxruntime", "onnx", "onnxscript")
 
 
 @dataclass(frozen=True)
@@ -129,10 +130,7 @@ def _form(word: str) -> Form:
 
 def _missing(form: Form, facts: HandlerFacts) -> str | None:
     """What *form* needs and is not there."""
-    needed = {
-        Form.ONNX: ("onnxruntime", "onnx", "onnxscript"),
-        Form.OPENVINO: ("openvino",),
-    }.get(form, ())
+    needed = {Form.ONNX: _FOR_ONNX, Form.OPENVINO: ("openvino", *_FOR_ONNX)}.get(form, ())
     absent = [name for name in needed if find_spec(name) is None]
     if absent:
         return f"{', '.join(absent)} is not installed"

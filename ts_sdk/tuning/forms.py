@@ -74,17 +74,22 @@ class Forms:
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".new-") as folder:
             draft = Path(folder) / "draft.mar"
-            if variant.fast_decode:
-                source = self.archive_of(replace(variant, fast_decode=False))
-            elif variant.form.is_converted:
-                source = self._convert(variant, Path(folder) / "converted.mar")
-            else:
-                source = self.archive
+            source = self._source_of(variant, Path(folder) / "converted.mar")
             frozen = variant.form is Form.TORCHSCRIPT and not variant.fast_decode
             self._repack(
                 source, draft, settings_of(variant), Path(folder) / "members", frozen=frozen
             )
             draft.replace(target)
+
+    def _source_of(self, variant: Variant, converted: Path) -> Path:
+        """The archive that lacks only the settings of *variant*, which may become *converted*."""
+        if variant.fast_decode:
+            return self.archive_of(replace(variant, fast_decode=False))
+        if variant.form is Form.OPENVINO:
+            if variant.device != "cpu":
+                raise TuningError(f"OpenVINO runs models on the CPU here, not on {variant.device}")
+            return self.archive_of(replace(variant, form=Form.ONNX))
+        return self._convert(variant, converted) if variant.form.is_converted else self.archive
 
     def _convert(self, variant: Variant, target: Path) -> Path:
         from ts_sdk.conversion import convert
@@ -137,7 +142,7 @@ def settings_of(variant: Variant) -> dict[str, Any]:
     if variant.form is Form.COMPILE:
         changes["pt2"] = {"compile": {"enable": True, "backend": "inductor"}}
     if variant.form is Form.OPENVINO:
-        changes["pt2"] = {"compile": {"enable": True, "backend": "openvino"}}
+        changes.setdefault("handler", {})["onnx_runtime"] = "openvino"
     return changes
 
 

@@ -90,7 +90,7 @@ class Search:
         self._measure_all([each for each in anchors if not each.form.is_costly], effort)
         others = [each for each in _scattered(grid) if not each.form.is_costly]
         self._measure_all(self._by_variant(others), effort, _CHEAP_SHARE)
-        self._measure_costly(costly, effort)
+        self._measure_costly(self._by_precision(costly), effort)
         made = {each.variant for each in self.measured}
         rest = [
             each for each in _scattered(grid) if each.variant in made or not each.form.is_costly
@@ -126,6 +126,15 @@ class Search:
         for each in self._ordered([*self.measured]):
             order.setdefault(each.variant, len(order))
         return sorted(candidates, key=lambda each: order.get(each.variant, len(order)))
+
+    def _by_precision(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """The same, those on the device and in the precision that have done best first."""
+        order: dict[tuple[str, str], int] = {}
+        for each in self._ordered([*self.measured]):
+            order.setdefault((each.device, each.precision), len(order))
+        return sorted(
+            candidates, key=lambda each: order.get((each.device, each.precision), len(order))
+        )
 
     def _fits(self, effort: Effort, share: float) -> bool:
         return self.budget.left_s(share) >= effort.seconds

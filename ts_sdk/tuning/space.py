@@ -24,12 +24,12 @@ class Form(StrEnum):
     @property
     def is_converted(self) -> bool:
         """Whether `ts_sdk.convert` makes it; the others are lines in `model-config.yaml`."""
-        return self in (Form.TORCHSCRIPT, Form.AOTI, Form.ONNX)
+        return self in (Form.TORCHSCRIPT, Form.ONNX, Form.OPENVINO, Form.AOTI)
 
     @property
     def is_costly(self) -> bool:
         """Whether a compiler makes it, which takes a minute rather than a second."""
-        return self in (Form.OPENVINO, Form.COMPILE, Form.AOTI)
+        return self in (Form.COMPILE, Form.AOTI)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from ts_sdk.errors import (
     RequestError,
 )
 from ts_sdk.formats import load_module
-from ts_sdk.formats.onnx import GIVES_KEY, TAKES_KEY
+from ts_sdk.formats.onnx_graph import GIVES_KEY, TAKES_KEY
 from ts_sdk.precision import Precision, set_precision
 
 CPU = torch.device("cpu")

@@ -77,6 +77,16 @@ def test_layout_and_fast_decoding_join_the_handlers_own_settings(pack, tuned_her
     assert section == {"topk": 7, "layout": "channels_last", "fast_decode": True}
 
 
+def test_the_runtime_of_an_onnx_model_comes_with_the_model_that_it_was_measured_with(
+    pack, tuned_here
+):
+    tuned = tuned_here(form="openvino", config={"handler": {"onnx_runtime": "openvino"}})
+    with ts_sdk.load(pack(tuned)) as model:
+        assert model.context.model_yaml_config["handler"] == {"onnx_runtime": "openvino"}
+    with ts_sdk.load(pack(tuned, weight=3.0)) as model:
+        assert "handler" not in model.context.model_yaml_config
+
+
 def test_of_another_model_nothing_is_applied_that_could_change_answers(pack, tuned_here, told):
     config = {"handler": {"fast_decode": True}}
     path = pack(tuned_here(precision="bfloat16", config=config), weight=3.0)

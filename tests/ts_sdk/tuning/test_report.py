@@ -151,6 +151,9 @@ def test_the_config_of_other_forms_says_what_is_done_to_the_model(report):
     compiled = config_of(report(), Candidate(form=Form.COMPILE))
     assert compiled["pt2"] == {"compile": {"enable": True, "backend": "inductor"}}
     assert "deviceIds" not in compiled
+    in_openvino = config_of(report(), Candidate(form=Form.OPENVINO))
+    assert in_openvino["handler"] == {"topk": 2, "onnx_runtime": "openvino"}
+    assert "pt2" not in in_openvino
 
 
 def test_the_profile_has_the_settings_and_the_hardware_without_the_machines_name(written, report):

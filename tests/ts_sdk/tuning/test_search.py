@@ -13,7 +13,7 @@ from ts_sdk.tuning.measurement import Measurement, quantiles_of
 from ts_sdk.tuning.measuring import Effort, Measuring
 from ts_sdk.tuning.objective import Objective
 from ts_sdk.tuning.search import Search
-from ts_sdk.tuning.space import Candidate, Form, Space
+from ts_sdk.tuning.space import Candidate, Form, Space, Variant
 
 SPACE = Space(
     forms=(Form.EAGER, Form.ONNX),
@@ -122,6 +122,31 @@ def test_what_a_compiler_has_to_make_comes_after_a_part_of_the_others():
     forms = [each.form for each in bench.efforts]
     assert set(forms[:8]) == {Form.EAGER}
     assert {Form.AOTI, Form.COMPILE} <= set(forms)
+
+
+def test_what_a_compiler_has_to_make_is_made_in_the_precision_that_is_best_without_it():
+    def slow_in_float32(candidate, size):
+        return service_s(candidate, size) * (4 if candidate.precision == "float32" else 1)
+
+    bench = SimulatedBench(slow_in_float32)
+    compiled = []
+
+    def compiling(candidate, effort):
+        if candidate.form.is_costly and candidate.variant not in compiled:
+            compiled.append(candidate.variant)
+            bench.clock.spend(60.0)
+        return bench(candidate, effort)
+
+    space = replace(
+        SPACE, forms=(Form.EAGER, Form.COMPILE, Form.AOTI), precisions=("float32", "bfloat16")
+    )
+    Search(space, Objective("throughput", 600.0), compiling, Budget(600.0, bench.clock)).run()
+    # Half of the budget is not enough for all four.
+    assert compiled[:2] == [
+        Variant(precision="bfloat16", form=Form.COMPILE),
+        Variant(precision="bfloat16", form=Form.AOTI),
+    ]
+    assert len(compiled) < 4
 
 
 def test_what_is_out_is_neither_measured_again_nor_found():

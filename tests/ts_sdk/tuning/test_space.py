@@ -1,6 +1,7 @@
 """Candidates: which of them make sense, and which are beside another."""
 
 from dataclasses import replace
+from importlib.util import find_spec
 from itertools import pairwise
 
 import pytest
@@ -111,6 +112,9 @@ def test_without_wishes_workers_go_up_to_the_cores_and_forms_are_those_that_can_
     assert Form.EAGER in space.forms
     assert Form.CHANNELS_LAST not in space.forms
     assert ("channels-last", "the handler has no setting layout") in left_out
+    is_missing = find_spec("openvino") is None
+    assert (Form.OPENVINO in space.forms) is not is_missing
+    assert (("openvino", "openvino is not installed") in left_out) is is_missing
     assert not space.fast_decode
     space, _ = space_for(Wishes(), PICTURES, ("cpu",), 4)
     assert Form.CHANNELS_LAST in space.forms

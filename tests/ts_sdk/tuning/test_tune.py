@@ -6,7 +6,7 @@ import time
 import pytest
 
 import ts_sdk
-from ts_sdk.tuning.space import Form
+from ts_sdk.tuning.space import Form, Variant
 
 HANDLER = """
 import time
@@ -134,6 +134,33 @@ def test_a_form_that_cannot_be_made_is_out_and_listed(net, tune):
     (excluded,) = report.excluded
     assert excluded.what == "cpu float32 onnx"
     assert excluded.reason
+
+
+@pytest.mark.slow
+def test_a_package_of_aotinductor_is_made_late_and_serves_every_batch(net, tune):
+    seen = []
+    report = tune(
+        net(),
+        forms=["eager", "aoti"],
+        budget_s=120,  # of which a compiler is allowed to begin in the first half
+        progress=lambda candidate, _measured: seen.append(candidate),
+    )
+    assert seen[0].form is Form.EAGER
+    compiled = {each: measured for each, measured in report.measured.items() if each.form == "aoti"}
+    assert {each.batch_size for each in compiled} >= {1, 8}
+    assert all(measured.failed == 0 for measured in compiled.values())
+    assert report.differences[Variant(form=Form.AOTI)] == 0.0
+    assert report.excluded == ()
+
+
+@pytest.mark.slow
+def test_openvino_serves_batches_to_several_workers(net, tune):
+    pytest.importorskip("openvino")
+    report = tune(net(), forms=["openvino"], workers=[2], budget_s=12)
+    assert report.met
+    assert report.best.form is Form.OPENVINO
+    assert report.best_measured.failed == 0
+    assert report.excluded == ()
 
 
 def test_a_second_run_goes_on_from_the_journal(net, tune, tmp_path):

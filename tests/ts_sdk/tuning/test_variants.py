@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from importlib.util import find_spec
 
 import pytest
 
@@ -15,6 +16,9 @@ from ts_sdk.tuning.forms import Forms, merged
 from ts_sdk.tuning.inputs import Inputs
 from ts_sdk.tuning.space import Form, Variant
 
+NEEDS_OPENVINO = pytest.mark.skipif(
+    find_spec("openvino") is None, reason="needs OpenVINO: pip install 'ts-sdk[openvino]'"
+)
 HANDLER = """
 from ts_sdk import BaseHandler
 
@@ -82,8 +86,16 @@ def test_settings_of_the_archive_stay_beside_those_of_the_variant(forms):
     assert "backend: inductor" in text
 
 
-@pytest.mark.parametrize("form", [Form.TORCHSCRIPT, Form.ONNX])
-def test_a_converted_model_answers_as_before_and_is_made_once(forms, form):
+@pytest.mark.parametrize(
+    "form",
+    [
+        Form.TORCHSCRIPT,
+        Form.ONNX,
+        pytest.param(Form.OPENVINO, marks=NEEDS_OPENVINO),
+        pytest.param(Form.AOTI, marks=pytest.mark.slow),
+    ],
+)
+def test_a_converted_model_answers_batches_as_before_and_is_made_once(forms, form):
     variant = Variant(form=form)
     made = forms.archive_of(variant)
     before = made.stat().st_mtime_ns
@@ -91,9 +103,35 @@ def test_a_converted_model_answers_as_before_and_is_made_once(forms, form):
     assert made.stat().st_mtime_ns == before
     with ts_sdk.load(made, **forms.options(variant)) as model:
         assert model.predict([1.0, 2.0]) == [3000.0, 3000.0]
+        assert model.predict_batch([[1.0, 2.0]] * 8) == [[3000.0, 3000.0]] * 8
         if form is Form.TORCHSCRIPT:
             # Frozen: its weights are constants of its graph.
             assert list(model.handler.model.parameters()) == []
+
+
+@NEEDS_OPENVINO
+def test_openvino_runs_the_model_that_was_converted_to_onnx(forms):
+    onnx, openvino = (forms.archive_of(Variant(form=form)) for form in (Form.ONNX, Form.OPENVINO))
+    with Archive.open(onnx) as before, Archive.open(openvino) as after:
+        serialized = after.manifest.model.serialized_file
+        assert after.read(serialized) == before.read(serialized)
+        text = after.read("model-config.yaml").decode()
+    assert "mine: 1\n  onnx_runtime: openvino" in text
+    with ts_sdk.load(openvino) as model:
+        assert type(model.handler.model).__name__ == "OpenvinoModel"
+
+
+def test_openvino_on_a_gpu_is_out_before_anything_is_converted(forms):
+    with pytest.raises(TuningError, match="on the CPU here, not on cuda:0"):
+        forms.archive_of(Variant("cuda:0", form=Form.OPENVINO))
+    assert list(forms.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", [Form.ONNX, Form.AOTI])
+def test_a_model_that_only_some_batches_fit_is_out_with_the_reason(forms, net, form):
+    (net / "model.py").write_text(MODEL.replace("* 1000", "* (1 if x.shape[0] == 3 else 1)"))
+    with pytest.raises(TuningError, match="cannot draw up the model as a graph"):
+        forms.archive_of(Variant(form=form))
 
 
 def test_another_archive_or_another_precision_is_another_file(forms, net):
