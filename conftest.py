@@ -1,6 +1,7 @@
 """Run the blocks of README.md and docs/ as tests, and the demonstration, once a session."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import documents
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_collect_file = documents.sybil().pytest()
 
@@ -17,7 +19,12 @@ DEMO = Path(__file__).parent / "docs/examples/efficientnet_lite0/demo.py"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the tests, and the commands that they start, out of the user's own cache."""
+    """Make the machine matter less; keep tests and their commands out of the user's cache."""
+    # A busy machine draws slowly, which says nothing of the tests.
+    settings.register_profile("any machine", suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("any machine")
+    # A shell's background job ignores interrupts, and so would the commands that are interrupted.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[_CACHE] = tempfile.TemporaryDirectory(prefix="ts-sdk-tests-")
     os.environ["TS_SDK_CACHE_DIR"] = str(Path(config.stash[_CACHE].name, "cache"))
 

@@ -13,29 +13,47 @@ from PIL import Image
 import archiver
 import ts_sdk
 from default_handlers import rle
+from docs.examples.mask_rcnn_opencv import run as example
 
+HARDLY = ("--backbone-steps", 2, "--steps", 2)
 QUICK = ("--backbone-steps", 500, "--steps", 150)
 NO_PICTURE = "expected a picture that OpenCV can decode"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with the model of a short training."""
+    """A folder with a model that was hardly trained, packed."""
     folder = tmp_path_factory.mktemp("mask_rcnn")
+    run("mask_rcnn_opencv/train.py", folder, *HARDLY)
+    example.pack(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    """The archive with the handler that decodes with OpenCV."""
+    with ts_sdk.load(folder / "digits.mar", device="cpu") as model:
+        yield model
+
+
+@pytest.fixture(scope="module")
+def trained_folder(tmp_path_factory):
+    """A folder with the model of a short training."""
+    folder = tmp_path_factory.mktemp("mask_rcnn_trained")
     run("mask_rcnn_opencv/train.py", folder, *QUICK)
     return folder
 
 
 @pytest.fixture(scope="module")
-def printed(folder):
+def printed(trained_folder):
     """What the example prints; its archives are in the folder then."""
-    return run("mask_rcnn_opencv/run.py", folder)
+    return run("mask_rcnn_opencv/run.py", trained_folder)
 
 
 @pytest.fixture(scope="module")
-def model(printed, folder):
-    """The archive with the handler that decodes with OpenCV."""
-    with ts_sdk.load(folder / "digits.mar", device="cpu") as model:
+def trained(printed, trained_folder):
+    """That model behind the same handler."""
+    with ts_sdk.load(trained_folder / "digits.mar", device="cpu") as model:
         yield model
 
 
@@ -46,20 +64,23 @@ def pictures(scenes):
     return [composer.compose(*size, digits=3).png for size in ((128, 128), (150, 101), (97, 131))]
 
 
+@pytest.mark.slow
 def test_it_finds_digits_in_scenes_that_it_has_never_seen(printed):
     assert number("precision", printed) > 0.75
     assert number("recall", printed) > 0.5
     assert number("boxes", printed) > 0.68
 
 
+@pytest.mark.slow
 def test_bfloat16_where_torch_chooses_finds_them_too(printed):
     second = printed[printed.index("bfloat16") :]
     assert number("precision", second) == pytest.approx(number("precision", printed), abs=0.05)
     assert number("recall", second) == pytest.approx(number("recall", printed), abs=0.05)
 
 
-def test_an_answer_has_classes_scores_and_boxes(model, pictures):
-    answer = model.predict(pictures[0])
+@pytest.mark.slow
+def test_an_answer_has_classes_scores_and_boxes(trained, pictures):
+    answer = trained.predict(pictures[0])
     assert list(answer) == ["classes", "scores", "boxes"]
     assert len(answer["classes"]) == len(answer["scores"]) == len(answer["boxes"]) > 0
     assert all(isinstance(each, int) and 0 <= each <= 9 for each in answer["classes"])
@@ -67,8 +88,9 @@ def test_an_answer_has_classes_scores_and_boxes(model, pictures):
     assert min(answer["scores"]) >= 0.6
 
 
-def test_pictures_of_several_sizes_have_the_answers_that_they_have_alone(model, pictures):
-    assert model.predict_batch(pictures) == [model.predict(each) for each in pictures]
+@pytest.mark.slow
+def test_pictures_of_several_sizes_have_the_answers_that_they_have_alone(trained, pictures):
+    assert trained.predict_batch(pictures) == [trained.predict(each) for each in pictures]
 
 
 @pytest.mark.parametrize(
@@ -90,9 +112,10 @@ def test_pictures_without_three_colours_are_decoded(model, pictures, mode):
     assert set(model.predict(changed.getvalue())) == {"classes", "scores", "boxes"}
 
 
-def test_boxes_are_drawn_where_the_answer_has_them(model, pictures):
-    answer = model.predict(pictures[0])
-    drawn = np.asarray(model.draw(answer, pictures[0]))
+@pytest.mark.slow
+def test_boxes_are_drawn_where_the_answer_has_them(trained, pictures):
+    answer = trained.predict(pictures[0])
+    drawn = np.asarray(trained.draw(answer, pictures[0]))
     left, top, right, _ = (round(side) for side in answer["boxes"][0])
     assert drawn.shape == (128, 128, 3)
     assert drawn[(top + round(answer["boxes"][0][3])) // 2, left].tolist() == [0, 160, 0]
@@ -100,7 +123,7 @@ def test_boxes_are_drawn_where_the_answer_has_them(model, pictures):
     assert right <= 128
 
 
-def test_it_runs_where_only_torchserves_names_are(printed, folder, model, pictures, tmp_path):
+def test_it_runs_where_only_torchserves_names_are(folder, model, pictures, tmp_path):
     source = (EXAMPLES / "mask_rcnn_opencv/handler.py").read_text()
     without = source.replace("from ts_sdk import BaseHandler", "from nowhere import BaseHandler")
     assert without != source
@@ -117,9 +140,7 @@ def test_it_runs_where_only_torchserves_names_are(printed, folder, model, pictur
         assert old.predict(pictures[0]) == model.predict(pictures[0])
 
 
-def test_a_format_that_the_cpu_has_no_operations_for_is_an_error_with_the_way_out(
-    printed, folder, pictures
-):
+def test_a_format_that_the_cpu_has_no_operations_for_is_an_error_with_the_way_out(folder, pictures):
     with (
         ts_sdk.load(folder / "digits.mar", device="cpu", precision="bfloat16") as model,
         pytest.raises(ts_sdk.RequestError, match=r"nms.*bfloat16.*autocast-bfloat16"),
@@ -128,17 +149,18 @@ def test_a_format_that_the_cpu_has_no_operations_for_is_an_error_with_the_way_ou
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_half_precision_finds_the_same(printed, folder, model, pictures):
-    with ts_sdk.load(folder / "digits.mar", device="cuda", precision="float16") as half:
+def test_half_precision_finds_the_same(trained_folder, trained, pictures):
+    with ts_sdk.load(trained_folder / "digits.mar", device="cuda", precision="float16") as half:
         for picture in pictures:
-            answer, same = half.predict(picture), model.predict(picture)
+            answer, same = half.predict(picture), trained.predict(picture)
             assert answer["classes"] == same["classes"]
             assert np.allclose(answer["boxes"], same["boxes"], atol=1)
 
 
-def test_the_same_model_needs_no_code_to_answer_masks(printed, folder, scenes):
+@pytest.mark.slow
+def test_the_same_model_needs_no_code_to_answer_masks(printed, trained_folder, scenes):
     scene = scenes.held_out_composer(2).compose(digits=5)
-    with ts_sdk.load(folder / "digits_without_code.mar", device="cpu") as model:
+    with ts_sdk.load(trained_folder / "digits_without_code.mar", device="cpu") as model:
         found = model.predict(scene.png)
     assert found
     ink = scene.class_map > 0
@@ -148,7 +170,9 @@ def test_the_same_model_needs_no_code_to_answer_masks(printed, folder, scenes):
     assert (together & ink).sum() / together.sum() > 0.4
 
 
-def test_both_draw_the_scene(printed, folder):
+@pytest.mark.slow
+def test_both_draw_the_scene(printed, trained_folder):
+    folder = trained_folder
     with Image.open(folder / "drawn.png") as drawn, Image.open(folder / "masks.png") as masks:
         assert drawn.size == (384, 256)
         assert masks.width >= 384

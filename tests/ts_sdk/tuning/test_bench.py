@@ -100,7 +100,8 @@ def test_answers_that_go_wrong_under_load_are_found_out(bench_of):
 
 
 def test_a_pool_that_does_not_get_going_is_out(bench_of):
-    bench, _ = bench_of("time.sleep(len(numbers) > 2 and 1); return numbers", patience_s=0.5)
+    slow = "time.sleep(self.context.system_properties['batch_size'] > 2 and 1); return numbers"
+    bench, _ = bench_of(slow, patience_s=0.5)
     with closing(bench):
         assert bench.measure(FOUR, BRIEF) is None
         assert bench.measure(Candidate(batch_size=2), BRIEF) is not None
