@@ -75,6 +75,7 @@ class Scheduler:
         with self._lock:
             if lane.given_up:
                 return False
+            lane.gives_up_at = inf
             queue.note_answers(answered, failed, elapsed_s)
             self._after(queue)
             return True
