@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +22,11 @@ import ts_sdk
 from tests.benchmarks.measuring import installed_environment, markdown_table
 from tests.benchmarks.peer_server import Server, running_server
 
+_HEADER = ["", "TorchServe", "pool", "times", "p99 TorchServe", "p99 pool"]
 _NOOP = "def handle(data, context):\n    return None if data is None else ['ok'] * len(data)\n"
 _DELAY_MS = 50
 _ROUNDS = 3
-_SECONDS = {"resnet18": 3.0, "noop": 1.0}
+_SECONDS = {"resnet18": 3.0, "eager": 3.0, "noop": 1.0}
 _COLD_STARTS = 5
 _FIRST_ANSWER = """\
 import sys
@@ -33,6 +34,16 @@ from pathlib import Path
 import ts_sdk
 with ts_sdk.serve_locally(sys.argv[1], workers=1, device="cpu") as pool:
     pool.predict(Path(sys.argv[2]).read_bytes())
+"""
+
+_TUNING_S = 180
+_RESNET = """\
+from torchvision.models.resnet import BasicBlock, ResNet
+
+
+class ResNet18(ResNet):
+    def __init__(self):
+        super().__init__(BasicBlock, [2, 2, 2, 2])
 """
 
 Call = Callable[[], object]
@@ -78,6 +89,7 @@ def main() -> None:
         print(_loads(folder, jpeg.read_bytes()))
         print("\nFrom a cold process to the first answer of ResNet-18:\n")
         print(_cold_starts(folder, jpeg))
+        _print_tuned(folder, jpeg)
 
 
 def _loads(folder: Path, jpeg: bytes) -> str:
@@ -90,8 +102,28 @@ def _loads(folder: Path, jpeg: bytes) -> str:
                     theirs, ours = _measured(server, pool, archive.stem, jpeg, clients)
                     title = f"{model}, batches of {batch}, {clients} client{'s' * (clients > 1)}"
                     rows.append(_row(title, theirs, ours))
-    header = ["", "TorchServe", "pool", "times", "p99 TorchServe", "p99 pool"]
-    return markdown_table(header, rows)
+    return markdown_table(_HEADER, rows)
+
+
+def _print_tuned(folder: Path, jpeg: Path) -> None:
+    """The archive as it is on both sides, then what `mar tune --pack` makes of it here."""
+    archive, data = _packed(folder, "eager", 8), jpeg.read_bytes()
+    report = ts_sdk.tune(
+        archive, [data], budget_s=_TUNING_S, output=folder / "tuning", concurrencies=[10]
+    )
+    tuned = report.pack(folder / "tuned.mar")
+    sides = {"as it is": archive, f"tuned: {report.best and report.best.name}": tuned}
+    with _server(folder, archive) as server, ExitStack() as pools:
+        served = {name: pools.enter_context(_pool(path)) for name, path in sides.items()}
+        rows = [
+            _row(name, *_measured(server, pool, archive.stem, data, 10))
+            for name, pool in served.items()
+        ]
+    print(
+        "\nResNet-18 as a model file with a state dict, 10 clients, batches of 8, one worker; and"
+    )
+    print(f"the archive that `mar tune --budget {_TUNING_S}s --concurrency 10 --pack` writes:\n")
+    print(markdown_table(_HEADER, rows))
 
 
 def _row(title: str, theirs: _Load, ours: _Load) -> list[str]:
@@ -212,15 +244,20 @@ def _packed(folder: Path, model: str, batch: int) -> Path:
             model_name=name, version="1.0", handler=handler, config_file=config, export_path=folder
         )
         return target
-    weights = folder / "resnet18.pt"
-    if not weights.exists():
-        torch.manual_seed(0)
-        network = torchvision.models.resnet18(weights=None).eval()
+    torch.manual_seed(0)
+    network = torchvision.models.resnet18(weights=None).eval()
+    model_file, weights = None, folder / f"{model}.pt"
+    if model == "eager":
+        model_file = folder / "model.py"
+        model_file.write_text(_RESNET)
+        torch.save(network.state_dict(), weights)
+    else:
         torch.jit.script(network).save(str(weights))
     archiver.pack(
         model_name=name,
         version="1.0",
         handler="image_classifier",
+        model_file=model_file,
         serialized_file=weights,
         config_file=config,
         export_path=folder,

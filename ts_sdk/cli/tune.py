@@ -121,6 +121,12 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         help="where the files below go (default: tuning)",
     )
     parser.add_argument(
+        "--pack",
+        metavar="FILE",
+        type=Path,
+        help="a new archive to write: the model in the best form, with the best setting inside",
+    )
+    parser.add_argument(
         "--resume", action="store_true", help="go on from what --output has of an earlier run"
     )
 
@@ -161,14 +167,34 @@ def execute(args: argparse.Namespace) -> ExitCode:
     if args.objective == "cost" and not args.price:
         raise UsageError("--objective cost needs --price, such as --price cpu=0.1,cuda=2")
     samples = read_samples(args.input, args.kind)
+    if args.pack is not None:
+        _check_target(args)
     with redirect_stdout(sys.stderr):
         report = _tuned(args, samples)
     files = report.write(args.output)
+    packed = report.pack(args.pack) if args.pack and report.best else None
     if args.json:
-        print(json.dumps(report.to_dict()))
+        print(json.dumps({**report.to_dict(), "packed": packed and str(packed)}))
     else:
         _print_report(report, files)
+        if packed:
+            print(f"packed {packed}: on machines like this one it is served with the best setting")
     return ExitCode.OK if report.met else ExitCode.FAILED
+
+
+def _check_target(args: argparse.Namespace) -> None:
+    """Refuse before the time is spent what could not be packed after it.
+
+    Raises:
+        UsageError: It could not.
+    """
+    from ts_sdk.tuning import TuningError
+    from ts_sdk.tuning.report.packing import check_packable
+
+    try:
+        check_packable(args.archive, args.pack)
+    except TuningError as error:
+        raise UsageError(f"--pack: {error}") from error
 
 
 def _tuned(args: argparse.Namespace, samples: Sequence[object]) -> "TuningReport":

@@ -130,3 +130,23 @@ def test_the_help_names_every_form_and_objective(mar):
     ran = mar("tune", "--help")
     assert ran.code == 0
     assert all(f"\n  {form} " in ran.out for form in Form)
+
+
+def test_the_archive_is_packed_with_what_was_found(mar, doubler, two, tmp_path):
+    target = tmp_path / "new/tuned.mar"
+    wanted = ("tune", doubler, "--input", two, *AXES, "--budget", "3s", "-o", tmp_path / "out")
+    ran = mar(*wanted, "--pack", target)
+    assert ran.code == 0, ran.err
+    assert f"packed {target}: on machines like this one" in ran.out
+    assert "(this machine)" in mar("inspect", target).out
+    again = mar(*wanted, "--pack", target)
+    assert again.code == 2
+    assert f"--pack: {target} exists: name a new file" in again.err
+
+
+def test_a_folder_of_sources_is_not_packed_by_tuning(mar, two, tmp_path):
+    (tmp_path / "handler.py").write_text("def handle(data, context):\n    return data\n")
+    ran = mar("tune", tmp_path, "--input", two, *AXES, "--pack", tmp_path / "tuned.mar")
+    assert ran.code == 2
+    assert "is a folder of sources: pack it with mar-pack --profile" in ran.err
+    assert not (tmp_path / "tuned.mar").exists()

@@ -48,6 +48,8 @@ class TuningReport:
             `met` says.
         archive: The archive that the best candidate was measured with.
         model_digest: What tells the model in it from others; None where nothing does.
+        keep_float32: The layers that reduced precisions were measured with in float32; None for
+            those of the config.
         measured: Candidate → its measurement under clients that wait for their answers.
         arrivals: The best candidate under requests that arrive at random times, by rate.
         differences: Variant → how far its answers are from those of float32 eager, at most.
@@ -79,6 +81,7 @@ class TuningReport:
     untried: tuple[Variant, ...] = ()
     ignored: int = 0
     model_digest: str | None = None
+    keep_float32: tuple[str, ...] | None = None
 
     @property
     def met(self) -> bool:
@@ -185,6 +188,26 @@ class TuningReport:
         from ts_sdk.tuning.report.files import write_files
 
         return write_files(self, folder)
+
+    def pack(self, target: Path) -> Path:
+        """Write the archive with the best setting in it, for machines like this one.
+
+        It is the one that the best setting was measured with, so its model is in that form, with
+        the profile inside; `ts_sdk.load` and `ts_sdk.serve_locally` apply it.
+
+        Args:
+            target: The new file, ``.mar`` or ``.tar.gz`` as the archive is.
+
+        Returns:
+            *target*.
+
+        Raises:
+            TuningError: Nothing was measured, *target* exists, or the archive is a folder.
+            PackError: It cannot be written.
+        """
+        from ts_sdk.tuning.report.packing import pack_report
+
+        return pack_report(self, target)
 
     def _row(self, candidate: Candidate) -> dict[str, Any]:
         measured = self.measured.get(candidate)

@@ -75,6 +75,8 @@ def profile_text(report: TuningReport, candidate: Candidate) -> str:
 
 
 def _precision(report: TuningReport, candidate: Candidate) -> Any:  # noqa: ANN401 - a word or a section
+    if report.keep_float32 and candidate.precision != "float32":
+        return {"dtype": candidate.precision, "keep_float32": list(report.keep_float32)}
     before = report.config.get("precision")
     if isinstance(before, dict) and before.get("dtype") == candidate.precision:
         return before  # with the layers that it keeps in float32
