@@ -24,21 +24,34 @@ DOUBLING = """
 """
 
 
-def test_what_tuning_writes_is_what_packing_takes_and_loading_applies(pack, tmp_path):
-    report = ts_sdk.tune(
-        pack(handler=DOUBLING),
-        [1.0, 2.0],
-        budget_s=4.0,
-        output=tmp_path / "tuning",
-        devices=["cpu"],
-        forms=["eager"],
-        precisions=["bfloat16"],
-        workers=[1],
-        batch_sizes=[2],
-        delays_ms=[3],
-        concurrencies=[2],
-        threads=[1],
-    )
+@pytest.fixture
+def tune(pack, tmp_path):
+    """Tune the doubling archive for some seconds, with one setting beside the archive's own."""
+
+    def tuning(**wishes):
+        axes = {
+            "devices": ["cpu"],
+            "forms": ["eager"],
+            "precisions": ["bfloat16"],
+            "workers": [1],
+            "batch_sizes": [2],
+            "delays_ms": [3],
+            "concurrencies": [2],
+            "threads": [1],
+        }
+        return ts_sdk.tune(
+            pack(handler=DOUBLING),
+            [1.0, 2.0],
+            budget_s=4.0,
+            output=tmp_path / "tuning",
+            **{**axes, **wishes},
+        )
+
+    return tuning
+
+
+def test_what_tuning_writes_is_what_packing_takes_and_loading_applies(tune, pack, tmp_path):
+    report = tune()
     # Which of two is faster is chance here; what is packed shall not be the archive as it is.
     [best] = [each for each in report.measured if each != report.baseline][:1]
     report = replace(report, best=best)
@@ -59,21 +72,8 @@ def test_what_tuning_writes_is_what_packing_takes_and_loading_applies(pack, tmp_
     assert [each.name for each in (tmp_path / "packed").iterdir()] == ["tuned.mar"]
 
 
-def test_a_converted_model_is_packed_with_the_setting_that_was_measured_with_it(pack, tmp_path):
-    report = ts_sdk.tune(
-        pack(handler=DOUBLING),
-        [1.0, 2.0],
-        budget_s=6.0,
-        output=tmp_path / "tuning",
-        devices=["cpu"],
-        forms=["torchscript"],
-        precisions=["float32"],
-        workers=[1],
-        batch_sizes=[2],
-        delays_ms=[3],
-        concurrencies=[2],
-        threads=[1],
-    )
+def test_a_converted_model_is_packed_with_the_setting_that_was_measured_with_it(tune, tmp_path):
+    report = tune(forms=["torchscript"], precisions=["float32"])
     [best] = [each for each in report.measured if each.form.is_converted][:1]
     (converted,) = (tmp_path / "tuning/archives").iterdir()
     with Archive.open(converted) as archive:
@@ -85,19 +85,8 @@ def test_a_converted_model_is_packed_with_the_setting_that_was_measured_with_it(
         assert model.predict("4") == 8
 
 
-def test_layers_that_were_kept_in_float32_are_kept_where_it_is_applied(pack, tmp_path):
-    report = ts_sdk.tune(
-        pack(handler=DOUBLING),
-        [1.0, 2.0],
-        budget_s=4.0,
-        output=tmp_path / "tuning",
-        devices=["cpu"],
-        forms=["eager"],
-        precisions=["bfloat16"],
-        workers=[1],
-        batch_sizes=[2],
-        keep_float32=["linear"],
-    )
+def test_layers_that_were_kept_in_float32_are_kept_where_it_is_applied(tune, tmp_path):
+    report = tune(keep_float32=["linear"])
     [best] = [each for each in report.measured if each != report.baseline][:1]
     packed = replace(report, best=best).pack(tmp_path / "tuned.mar")
     with ts_sdk.load(packed) as model:
