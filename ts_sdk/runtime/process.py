@@ -162,6 +162,10 @@ class ProcessRunner:
         with self._supervisor.turn:
             self._close()
 
+    def wait_for_process(self) -> None:
+        """Wait until the process is ready that took the place of one that died over a batch."""
+        self._supervisor.wait_for_successor()
+
     def cut_off(self) -> None:
         """End the process at once; a batch that it has fails."""
         self._supervisor.close()

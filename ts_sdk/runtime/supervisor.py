@@ -137,6 +137,12 @@ class Supervisor:
         if self._closed:
             raise ModelClosedError(f"{self._name} is closed: load it again to predict")
 
+    def wait_for_successor(self) -> None:
+        """Wait until the process that followed one that died is ready, or ended itself."""
+        if self._child is not None:
+            with suppress(SdkError):  # the next batch is told
+                self._started()
+
     def close(self) -> None:
         """End the process; again, it does nothing."""
         with self._lock:

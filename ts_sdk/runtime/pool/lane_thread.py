@@ -83,6 +83,8 @@ class LaneThread:
         self._lane = Lane(worker, self._inbox.put, self._give_up)
         self._pid = self._runner.pid if isinstance(self._runner, ProcessRunner) else None
         self._threads: int | None = None
+        self._is_ending = False
+        self._is_recovering = False
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -111,7 +113,10 @@ class LaneThread:
 
     def end(self) -> None:
         """End after the batch that it has, if it has one."""
+        self._is_ending = True
         self._inbox.put(None)
+        if self._is_recovering:
+            self.cut_off()
         if self._thread is None:
             self._model.close()
 
@@ -168,7 +173,19 @@ class LaneThread:
                 waits_s = [started - job.arrived for job in batch]
                 self._count(replies, elapsed_s + sum(waits_s) / len(batch), waits_s)
                 _settle(batch, replies)
+            if any(map(_has_died, replies)):
+                self._recover()
         scheduler.free(queue, self._lane)
+
+    def _recover(self) -> None:
+        """Wait for the new process, so that others take the batches which come until it is there.
+
+        Who is told to end meanwhile does not wait for it.
+        """
+        self._is_recovering = True  # before it is asked whether to end, as `end` does the reverse
+        if isinstance(self._runner, ProcessRunner) and not self._is_ending:
+            self._runner.wait_for_process()
+        self._is_recovering = False
 
     def _give_up(self, batch: list[Job], error: WorkerError) -> None:
         """Tell *batch* that it is not answered; the thread that should have is left alone."""

@@ -3,7 +3,7 @@
 import random
 import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 from processes import WISHES, eventually, is_gone, kill
@@ -52,6 +52,26 @@ class TestAProcessThatDies:
         assert isinstance(hanging.exception(60), WorkerError)
         assert pool.predict("well") == "well"
 
+    def test_keeps_nobody_waiting_for_its_successor(self, serve_processes, tmp_path):
+        pool = serve_processes(GATED, workers=2, batch_size=1, config=gate(tmp_path))
+        (tmp_path / "closed").touch()
+        assert isinstance(pool.submit("exit").exception(60), WorkerError)
+        _, waiting = wait([pool.submit("well") for _ in range(5)], timeout=60)
+        started = starts(tmp_path)
+        (tmp_path / "closed").unlink()
+        assert not waiting
+        assert started == 2
+        assert eventually(lambda: starts(tmp_path) == 3)
+
+    def test_has_no_successor_once_the_pool_is_closed(self, serve_processes, tmp_path):
+        pool = serve_processes(GATED, config=gate(tmp_path))
+        (tmp_path / "closed").touch()
+        assert isinstance(pool.submit("exit").exception(60), WorkerError)
+        (successor,) = pids_of(pool)
+        pool.close()
+        assert is_gone(successor)
+        assert starts(tmp_path) == 1
+
     def test_while_it_idles_costs_no_request(self, serve_processes):
         pool = serve_processes()
         kill(pool.predict("pid"))
@@ -62,6 +82,32 @@ class TestAProcessThatDies:
         pool = serve_processes(ONCE)
         assert isinstance(pool.submit(str(tmp_path / "first")).exception(), WorkerError)
         assert pool.predict(str(tmp_path / "first")) == "answered"
+
+
+GATED = """
+    import os, pathlib, time
+
+    class Handler:
+        def initialize(self, context):
+            gate = pathlib.Path(context.model_yaml_config["gate"])
+            while (gate / "closed").exists():
+                time.sleep(0.01)
+            (gate / f"{os.getpid()}.started").touch()
+
+        def handle(self, data, context):
+            if any(row["body"] == "exit" for row in data):
+                os._exit(3)
+            return [row["body"] for row in data]
+"""
+"""Starts in a process only while the gate is open."""
+
+
+def gate(folder):
+    return f"gate: {folder}"
+
+
+def starts(folder):
+    return len(list(folder.glob("*.started")))
 
 
 ONCE = """
