@@ -177,7 +177,7 @@ def check_timeouts(isolation: Isolation, *timeouts_s: float | None) -> None:
                 "a timeout needs isolation='process' or 'venv': in this process nothing can be cut "
                 "off"
             )
-        if not isinstance(given, int | float) or given < 0:
+        if not isinstance(given, int | float) or not given >= 0:
             raise ValueError(f"a timeout must be 0 s (for none) or longer, not {given!r}")
 
 

@@ -117,6 +117,9 @@ class Serving:
         if not isinstance(delay_ms, int | float) or not isfinite(delay_ms) or delay_ms < 0:
             raise ValueError(f"max_batch_delay_ms must be 0 or more, not {delay_ms!r}")
         threads = settings.get("threads_per_worker")
+        group_by = settings.get("group_by")
+        if group_by is not None and not callable(group_by):
+            raise ValueError(f"group_by must be a function of a request, not {group_by!r}")
         return cls(
             workers=_workers(settings.get("workers"), config),
             batch_size=_whole("batch_size", _first(settings.get("batch_size"), config.batch_size)),
@@ -125,11 +128,11 @@ class Serving:
                 "queue_size", _first(settings.get("queue_size"), config.queue_size, _QUEUE_SIZE)
             ),
             isolation=isolation,
-            threads_per_worker=threads and _whole("threads_per_worker", threads),
+            threads_per_worker=None if threads is None else _whole("threads_per_worker", threads),
             warm_up=settings.get("warm_up", True),
             retry_crashed=settings.get("retry_crashed", False),
             overlap=settings.get("overlap", True),
-            group_by=settings.get("group_by"),
+            group_by=group_by,
             stateful=config.stateful,
         )
 

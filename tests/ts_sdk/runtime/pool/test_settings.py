@@ -51,6 +51,13 @@ def test_without_a_least_number_of_workers_there_are_the_most():
         ("batch_size", 2.5, "batch_size must be a whole number of 1 or more, not 2.5"),
         ("queue_size", -1, "queue_size must be a whole number of 1 or more, not -1"),
         ("threads_per_worker", -2, "threads_per_worker must be a whole number"),
+        ("threads_per_worker", 0, "threads_per_worker must be a whole number of 1 or more, not 0"),
+        (
+            "response_timeout_s",
+            float("nan"),
+            r"a timeout must be 0 s \(for none\) or longer, not nan",
+        ),
+        ("group_by", "length", "group_by must be a function of a request, not 'length'"),
         ("max_batch_delay_ms", -1, "max_batch_delay_ms must be 0 or more, not -1"),
         ("max_batch_delay_ms", float("nan"), "max_batch_delay_ms must be 0 or more, not nan"),
         ("max_batch_delay_ms", "5", "max_batch_delay_ms must be 0 or more, not '5'"),
