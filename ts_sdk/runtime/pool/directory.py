@@ -43,7 +43,8 @@ class Directory:
             return self._choice.of({each: each.weight for each in versions.values()})
         if version not in versions:
             known = ", ".join(map(str, versions))
-            raise LookupError(f"there is no version {version!r} of it; served are {known}")
+            name = next(iter(versions.values())).name
+            raise LookupError(f"there is no version {version!r} of {name}; served are {known}")
         return versions[version]
 
     def check_free(self, name: str, version: str | None) -> None:
@@ -89,7 +90,9 @@ class Directory:
         models = self._models
         if model is None and len(models) == 1:
             return next(iter(models.values()))
+        if not models:
+            raise LookupError("the pool serves no model: add() one")
         if model is None or model not in models:
             asked = "say which model" if model is None else f"there is no model {model!r}"
-            raise LookupError(f"{asked}; served are {', '.join(sorted(models)) or 'none'}")
+            raise LookupError(f"{asked}; served are {', '.join(sorted(models))}")
         return models[model]

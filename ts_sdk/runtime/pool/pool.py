@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from math import inf
+from numbers import Real
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -72,11 +73,11 @@ class Pool:
 
         Raises:
             ModelClosedError: The pool was closed.
-            ValueError: The deadline is negative.
+            ValueError: The deadline is negative, or no number.
         """
         now = time.monotonic()
         self._check_open()
-        if deadline_ms is not None and not deadline_ms >= 0:
+        if deadline_ms is not None and not (isinstance(deadline_ms, Real) and deadline_ms >= 0):
             raise ValueError(f"deadline_ms must be 0 or more, not {deadline_ms!r}")
         try:
             deployment = self._directory.choose(model, version)
@@ -204,24 +205,30 @@ class Pool:
         Raises:
             LookupError: There is no such model.
             ValueError: There cannot be so many.
+            ModelClosedError: The pool was closed.
             LoadError: A further worker cannot be started.
         """
         with self._changing:
+            self._check_open()
             for deployment in self._directory.named(model):
                 deployment.scale(workers)
 
-    def stats(self, model: str | None = None) -> PoolStats:
+    def stats(self, model: str | None = None, version: str | None = None) -> PoolStats:
         """What has become of all requests, or of those to one model that is served.
 
         Args:
             model: Its name; None for all, also of models that were taken out.
+            version: Of which version alone; *model* may be None then where there is one model.
 
         Raises:
-            LookupError: There is no such model.
+            LookupError: There is no such model or version.
         """
         known = self._directory
-        deployments = known.all() if model is None else known.named(model)
-        former = self._former if model is None else []
+        if version is not None:
+            deployments = [known.choose(model, version)]
+        else:
+            deployments = known.all() if model is None else known.named(model)
+        former = self._former if model is version is None else []
         return self._scheduler.stats([*(each.queue for each in deployments), *former])
 
     def close(self, drain: bool = True, timeout_s: float | None = None) -> None:  # noqa: FBT001, FBT002 - `close(False)` reads well enough
@@ -231,7 +238,12 @@ class Pool:
             drain: Whether the requests that wait are answered first; else they have an error.
             timeout_s: How long all of it may take; then those that wait have an error, and workers
                 that are processes are ended. A thread that computes cannot be: it is left alone.
+
+        A process that was forked from the one which made the pool has no workers to end.
         """
+        if os.getpid() != self._owner:
+            self._closed = True
+            return
         until = None if timeout_s is None else time.monotonic() + timeout_s
         self._closed = True
         with self._changing:
@@ -259,8 +271,9 @@ class Pool:
         return f"<Pool of {names or 'no models'}{', closed' if self._closed else ''}>"
 
     def _check_open(self) -> None:
-        if self._closed or os.getpid() != self._owner:
-            where = "is closed" if self._closed else "belongs to the process that made it"
+        is_ours = os.getpid() == self._owner
+        if self._closed or not is_ours:
+            where = "is closed" if is_ours else "belongs to the process that made it"
             raise ModelClosedError(f"the pool {where}: make another one with serve_locally()")
 
     def _tick(self) -> None:

@@ -1,6 +1,7 @@
 """A pool: requests go in one by one, and each gets its answer."""
 
 import asyncio
+import multiprocessing
 import os
 import random
 import threading
@@ -104,7 +105,15 @@ class TestARequestThatFails:
     def test_since_its_model_is_not_there_says_which_are(self, serve):
         error = serve().submit(int, model="dog").exception()
         assert (error.status, error.message) == (404, "there is no model 'dog'; served are sources")
-        assert serve(name="more").submit(int, version="2").exception().status == 404
+        error = serve(name="more").submit(int, version="2").exception()
+        told = "there is no version '2' of more; served are 1.0"
+        assert (error.status, error.message) == (404, told)
+
+    def test_since_no_model_is_left_says_so(self, serve):
+        pool = serve()
+        pool.remove("sources")
+        error = pool.submit(int).exception()
+        assert (error.status, error.message) == (404, "the pool serves no model: add() one")
 
 
 class TestAFullQueue:
@@ -142,7 +151,7 @@ class TestADeadline:
         held.released.set()
         assert held.answer.result() == "released"
 
-    @pytest.mark.parametrize("deadline_ms", [-1, float("nan")])
+    @pytest.mark.parametrize("deadline_ms", [-1, float("nan"), "5"])
     def test_must_not_lie_in_the_past(self, serve, deadline_ms):
         with pytest.raises(ValueError, match="deadline_ms must be 0 or more"):
             serve().submit(int, deadline_ms=deadline_ms)
@@ -293,7 +302,28 @@ def test_a_forked_process_is_told_that_the_pool_is_not_its_own(serve, monkeypatc
     monkeypatch.undo()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+def test_a_forked_process_can_close_the_pool_and_leaves_it_alone(serve, hold):
+    pool = serve()
+    held = hold(pool)
+    forked = multiprocessing.get_context("fork").Process(target=pool.close)
+    forked.start()
+    forked.join(60)
+    ended = forked.exitcode
+    forked.kill()
+    held.released.set()
+    assert ended == 0
+    assert held.answer.result(60) == "released"
+    assert pool.predict(int) == 0
+
+
 class TestScaling:
+    def test_of_a_pool_that_is_closed_is_refused(self, serve):
+        pool = serve()
+        pool.close()
+        with pytest.raises(ModelClosedError, match="the pool is closed"):
+            pool.scale(2)
+
     def test_up_lets_more_batches_run_at_once(self, serve, hold):
         pool = serve()
         held = hold(pool)
@@ -412,6 +442,17 @@ class TestSeveralModels:
         assert pool.stats().answered == 2
         with pytest.raises(LookupError, match="there is no model cat to remove"):
             pool.remove("cat")
+
+    def test_of_several_versions_each_has_counts_of_its_own(self, serve, archive):
+        pool = serve(self.answering("old"), name="cat")
+        pool.add(archive(self.answering("new"), name="cat", version="2.0"), device="cpu")
+        for version in ("1.0", "2.0", "2.0"):
+            pool.predict("x", version=version)
+        assert pool.stats("cat", "1.0").answered == 1
+        assert pool.stats(version="2.0").answered == 2
+        assert pool.stats("cat").answered == 3
+        with pytest.raises(LookupError, match="there is no version '3' of cat"):
+            pool.stats("cat", "3")
 
     @pytest.mark.parametrize("weight", [-1.0, float("inf"), float("nan")])
     def test_need_a_weight_that_is_one(self, serve, archive, weight):
