@@ -55,7 +55,12 @@ class SpeedComparison:
 
     @property
     def passed(self) -> bool:
-        """Whether no rule is certainly broken, and no more requests fail than before."""
+        """Whether no rule is certainly broken, and no more requests fail than before.
+
+        Where nothing can be compared, that is not known, so False.
+        """
+        if not self.changes():
+            return False
         broken = any(each.verdict is Verdict.REGRESSED for each in self.judged())
         return not broken and not self.failing
 

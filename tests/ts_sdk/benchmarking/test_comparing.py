@@ -78,6 +78,18 @@ def test_rounds_without_answers_have_no_changes(compared):
     assert not comparison.passed
 
 
+def test_an_archive_that_is_compared_with_one_that_answers_nothing_does_not_pass(result):
+    nothing = {"answered": 0, "failed": 100, "quantiles_ms": (), "mean_ms": float("inf")}
+    befores = [result(100, 10, name="before", **nothing) for _ in STEADY]
+    nows = [result(rate, 1000 / rate, name="now") for rate in STEADY]
+    comparison = SpeedComparison(befores, nows, (), 0.95, 0)
+    assert not comparison.passed
+    assert verdicts_of(comparison) == [
+        "A round had no answer at all, so nothing can be compared.",
+        "Failed.",
+    ]
+
+
 def test_the_report_has_the_changes_the_verdicts_and_each_round(compared, hardware, tmp_path):
     comparison = compared(STEADY, [80, 81, 79, 80, 82, 78], *RULES)
     rounds = (*comparison.before, *comparison.now)
