@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ts_sdk.cli.benched import note, print_report
 from ts_sdk.cli.exit_codes import ExitCode
 from ts_sdk.cli.inputs import STANDARD_INPUT
-from ts_sdk.cli.load_options import add_workers_isolation, duration
+from ts_sdk.cli.load_options import add_workers_isolation, duration, output_folder
 from ts_sdk.cli.model_options import (
     add_device,
     add_kind,
@@ -73,7 +73,7 @@ def make_parser() -> argparse.ArgumentParser:
         "-o",
         "--output",
         metavar="DIR",
-        type=Path,
+        type=output_folder,
         help="where the files below go (default: benchmark for a CONFIG, else nowhere)",
     )
     parser.add_argument(

@@ -23,6 +23,14 @@ def add_archive_and_inputs(parser: argparse.ArgumentParser) -> None:
     add_kind(parser, "input")
 
 
+def output_folder(text: str) -> Path:
+    """A folder that is there or can be made; `argparse` reports a file, before anything is done."""
+    folder = Path(text)
+    if folder.exists() and not folder.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a file: name a folder")
+    return folder
+
+
 def add_workers_isolation(parser: argparse.ArgumentParser) -> None:
     """Add ``--isolation``, as a pool understands it."""
     parser.add_argument(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ts_sdk.cli.exit_codes import ExitCode
 from ts_sdk.cli.limits import add_limits, limits_of
-from ts_sdk.cli.load_options import add_archive_and_inputs, duration
+from ts_sdk.cli.load_options import add_archive_and_inputs, duration, output_folder
 from ts_sdk.cli.model_options import (
     add_device,
     add_trust_pickle,
@@ -53,7 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
         "-o",
         "--output",
         metavar="DIR",
-        type=Path,
+        type=output_folder,
         default=Path("profile"),
         help="where the files below go (default: profile)",
     )

@@ -3,14 +3,20 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ts_sdk.cli.exit_codes import ExitCode
+from ts_sdk.cli.inputs import find_inputs
 from ts_sdk.cli.limits import add_limits, limits_of
-from ts_sdk.cli.load_options import add_archive_and_inputs, add_workers_isolation, duration
+from ts_sdk.cli.load_options import (
+    add_archive_and_inputs,
+    add_workers_isolation,
+    duration,
+    output_folder,
+)
 from ts_sdk.cli.model_options import (
     add_trust_pickle,
     count,
@@ -106,8 +112,8 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         type=duration,
         default=600.0,
-        help="how long it may take, such as 90s or 1h; a conversion that has begun is not cut "
-        "off (default: 10m)",
+        help="how long measuring may take, such as 90s or 1h; a conversion that has begun is not "
+        "cut off (default: 10m)",
     )
 
 
@@ -116,7 +122,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="DIR",
-        type=Path,
+        type=output_folder,
         default=Path("tuning"),
         help="where the files below go (default: tuning)",
     )
@@ -169,7 +175,7 @@ def execute(args: argparse.Namespace) -> ExitCode:
     samples = read_samples(args.input, args.kind)
     if args.pack is not None:
         _check_target(args)
-    with redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr), _errors_that_help(args):
         report = _tuned(args, samples)
     files = report.write(args.output)
     packed = report.pack(args.pack) if args.pack and report.best else None
@@ -195,6 +201,28 @@ def _check_target(args: argparse.Namespace) -> None:
         check_packable(args.archive, args.pack)
     except TuningError as error:
         raise UsageError(f"--pack: {error}") from error
+
+
+@contextmanager
+def _errors_that_help(args: argparse.Namespace) -> Iterator[None]:
+    """Say which file an input is, and after an interruption how to go on."""
+    from ts_sdk.tuning.errors import UnansweredInputError
+    from ts_sdk.tuning.run import JOURNAL
+
+    try:
+        yield
+    except UnansweredInputError as error:
+        named = find_inputs(args.input, [], args.kind)
+        error.add_note(f"input {error.index} is {named[error.index].name}")
+        raise
+    except KeyboardInterrupt:
+        if (args.output / JOURNAL).exists():
+            print(
+                f"what was measured is kept in {args.output}: the same command with --resume goes "
+                "on from there",
+                file=sys.stderr,
+            )
+        raise
 
 
 def _tuned(args: argparse.Namespace, samples: Sequence[object]) -> "TuningReport":

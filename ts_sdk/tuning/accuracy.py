@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ts_sdk.errors import RequestError
 from ts_sdk.precision_report.answers import answers_difference, probabilities_in, top_label
-from ts_sdk.tuning.errors import TuningError
+from ts_sdk.tuning.errors import UnansweredInputError
 
 if TYPE_CHECKING:
     from ts_sdk.model import Model
@@ -45,16 +45,13 @@ class Reference:
         """What *model* answers.
 
         Raises:
-            TuningError: It does not answer one of them.
+            UnansweredInputError: It does not answer one of them.
         """
         answers = []
         for position, each in enumerate(inputs):
             (answer,) = model.predict_batch([each])
             if isinstance(answer, RequestError):
-                raise TuningError(
-                    f"input {position} is not answered in float32: {answer.message}; tune with "
-                    "inputs that are"
-                ) from answer
+                raise UnansweredInputError(position, answer.message) from answer
             answers.append(answer)
         return cls(answers, tolerance)
 

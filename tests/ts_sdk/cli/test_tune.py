@@ -2,8 +2,11 @@
 
 import csv
 import json
+import signal
+import subprocess
 
 import pytest
+from processes import eventually
 
 from ts_sdk.tuning.durations import parse_duration, show_duration
 
@@ -99,12 +102,32 @@ def test_an_input_that_does_not_exist_is_exit_code_2(mar, doubler):
     assert "no-such.json does not exist" in ran.err
 
 
-def test_an_input_that_is_not_answered_is_exit_code_3(mar, doubler, make_input, tmp_path):
+def test_an_input_that_is_not_answered_is_exit_code_3(mar, doubler, two, make_input, tmp_path):
     wrong = make_input("wrong.json", {"crash": "on purpose"})
-    ran = mar("tune", doubler, "--input", wrong, *AXES, "-o", tmp_path / "out")
+    ran = mar("tune", doubler, "--input", two, wrong, *AXES, "-o", tmp_path / "out")
     assert ran.code == 3
-    assert "mar: input 0 is not answered in float32" in ran.err
+    assert "mar: input 1 is not answered in float32" in ran.err
+    assert f"input 1 is {wrong}\n" in ran.err
     assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupted_run_says_how_to_go_on(mar_process, doubler, two, tmp_path):
+    out = tmp_path / "out"
+    process = mar_process("tune", doubler, "--input", two, *AXES, "-o", out, stderr=subprocess.PIPE)
+    assert eventually((out / "journal.jsonl").exists, 60)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"what was measured is kept in {out}: the same command with --resume".encode() in told
+
+
+@pytest.mark.parametrize("command", ["tune", "bench", "profile"])
+def test_an_output_that_is_a_file_is_refused_before_anything_is_measured(
+    mar, doubler, two, command
+):
+    ran = mar(command, doubler, "--input", two, "-o", two)
+    assert ran.code == 2
+    assert f"{two} is a file: name a folder" in ran.err
 
 
 @pytest.mark.parametrize(
