@@ -4,6 +4,7 @@ import asyncio
 import os
 import threading
 import time
+import weakref
 from math import inf
 from numbers import Real
 from types import TracebackType
@@ -30,20 +31,28 @@ _NOT_FOUND = 404
 class Pool:
     """Models with queues and workers; `serve_locally` makes one with a model in it.
 
-    It is a context manager: leaving it calls `close`. Calls from several threads are safe.
+    It is a context manager: leaving it calls `close`. One that nobody refers to any more is closed
+    too, after the requests that it has. Calls from several threads are safe.
 
     Args:
         seed: Makes the choice among versions the same each time; None makes it different.
     """
 
     def __init__(self, *, seed: int | None = None) -> None:
+        def wake_at(at: float) -> None:
+            alarm.set(at)
+
         self._owner = os.getpid()
-        self._alarm = Alarm(self._tick)
-        self._scheduler = Scheduler(time.monotonic, self._alarm.set)
+        self._scheduler = Scheduler(time.monotonic, wake_at)
+        self._alarm = alarm = Alarm(self._scheduler.tick)  # its thread must not keep the pool
         self._directory = Directory(WeightedChoice(seed))
         self._former: list[ModelQueue] = []
         self._changing = threading.Lock()
         self._closed = False
+        self._when_forgotten = weakref.finalize(
+            self, _end_forgotten, self._owner, self._directory, alarm
+        )
+        self._when_forgotten.atexit = False
 
     @property
     def models(self) -> tuple[PooledModel, ...]:
@@ -253,6 +262,7 @@ class Pool:
             left_s = None if until is None else max(until - time.monotonic(), 0)
             deployment.close(drain=drain, timeout_s=left_s)
         self._alarm.close()
+        self._when_forgotten.detach()
 
     def __enter__(self) -> Self:
         return self
@@ -276,8 +286,23 @@ class Pool:
             where = "is closed" if is_ours else "belongs to the process that made it"
             raise ModelClosedError(f"the pool {where}: make another one with serve_locally()")
 
-    def _tick(self) -> None:
-        self._scheduler.tick()
+
+def _end_forgotten(owner: int, directory: Directory, alarm: Alarm) -> None:
+    """Close a pool that nobody can reach any more; requests that it has are answered first.
+
+    That happens in any thread and at any time, so another thread does what has to wait.
+    """
+    if os.getpid() == owner:
+        leaving = directory.take_all()
+        threading.Thread(
+            target=_end_all, args=(leaving, alarm), name="ts_sdk closing", daemon=True
+        ).start()
+
+
+def _end_all(leaving: list[Deployment], alarm: Alarm) -> None:
+    for deployment in leaving:
+        deployment.close(drain=True, timeout_s=None)
+    alarm.close()
 
 
 def _failed(error: RequestError) -> Answer:

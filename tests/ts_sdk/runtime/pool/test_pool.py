@@ -1,14 +1,17 @@
 """A pool: requests go in one by one, and each gets its answer."""
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import random
 import threading
+import weakref
 from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
+from processes import eventually
 
 import ts_sdk
 from ts_sdk import DeadlineError, ModelClosedError, QueueFullError, RequestError
@@ -315,6 +318,20 @@ def test_a_forked_process_can_close_the_pool_and_leaves_it_alone(serve, hold):
     assert ended == 0
     assert held.answer.result(60) == "released"
     assert pool.predict(int) == 0
+
+
+def test_a_pool_that_is_forgotten_answers_what_it_has_and_ends_its_workers(archive, hold):
+    before = set(threading.enumerate())
+    pool = ts_sdk.serve_locally(archive(), device="cpu")
+    held = hold(pool)
+    waiting = pool.submit(int)
+    forgotten = weakref.ref(pool)
+    del pool
+    gc.collect()
+    assert forgotten() is None
+    held.released.set()
+    assert (held.answer.result(60), waiting.result(60)) == ("released", 0)
+    assert eventually(lambda: set(threading.enumerate()) <= before)
 
 
 class TestScaling:
