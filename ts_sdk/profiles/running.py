@@ -87,8 +87,8 @@ def _answer(model: "Model", batch: list[object]) -> None:
     for outcome in outcomes:
         if isinstance(outcome, RequestError):
             raise ProfilingError(
-                f"an input is not answered ({outcome}): what fails is not worth a profile; give "
-                "inputs that the handler answers"
+                f"an input is not answered ({outcome.message}): what fails is not worth a profile; "
+                "give inputs that the handler answers"
             ) from outcome
 
 
