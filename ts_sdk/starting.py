@@ -58,6 +58,18 @@ class LoadOptions:
     tuned: Tuned | None = None
     """What goes before the config, as it was found to be best on this machine."""
 
+    def __post_init__(self) -> None:
+        """Refuse what is easily given in place of a cache.
+
+        Raises:
+            TypeError: It is another thing, such as a path.
+        """
+        if not isinstance(self.cache, ExtractionCache | None):
+            raise TypeError(
+                f"cache must be an ExtractionCache, not {self.cache!r}; for a folder of your own, "
+                "ts_sdk.ExtractionCache(folder)"
+            )
+
 
 @dataclass(frozen=True)
 class Given:

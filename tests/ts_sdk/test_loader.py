@@ -520,3 +520,8 @@ def test_a_timeout_needs_a_process_of_its_own(write_folder, name):
         ts_sdk.load(folder, **{name: 1})
     with pytest.raises(ValueError, match="must be 0 s"):
         ts_sdk.load(folder, isolation="process", **{name: "a"})
+
+
+def test_a_folder_in_place_of_a_cache_is_refused_with_the_way_to_make_one(tmp_path):
+    with pytest.raises(TypeError, match=r"ts_sdk\.ExtractionCache\(folder\)"):
+        ts_sdk.load(tmp_path, cache=tmp_path)

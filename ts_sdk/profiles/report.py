@@ -84,7 +84,7 @@ class Profile:
                 f"{each.self_ms:.3f}",
                 _share(each.self_ms + each.device_ms, total_ms),
                 f"{each.total_ms:.3f}",
-                f"{each.memory_mb:.2f}",
+                f"{round(each.memory_mb, 2) + 0.0:.2f}",  # never -0.00
                 f"{each.device_ms:.3f}",
             )
             for each in self.operators.operators[:most]

@@ -115,6 +115,7 @@ def run(order: Order, progress: Callable[[Candidate, Measurement], None]) -> Tun
         report,
         model_digest=_model_digest_in(report.archive, order.limits),
         keep_float32=order.keep_float32,
+        isolation=order.isolation,
         **_what_is_not_in(search, bench.journal, left_out),
     )
 

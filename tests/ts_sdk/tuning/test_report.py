@@ -175,8 +175,10 @@ def test_it_says_how_far_off_the_nearest_is(report):
     assert "at random" not in " ".join(remarks(found))
     assert verdict(found) == (
         "No setting meets the target of 40 ms. The nearest is cpu float32 onnx, 2 workers x 1 "
-        "thread, batch 8 within 5 ms, 16 at a time: 100.0 requests/s, p99 80.0 ms, 100% above it."
+        "thread, batch 8 within 5 ms, 16 at a time: 100.0 requests/s, p99 80.0 ms, "
+        "2.0 times as much."
     )
+    assert verdict(report(objective=Objective("throughput", 50.0))).endswith("60% above it.")
 
 
 def test_it_says_that_nothing_could_be_measured(report, tmp_path):
@@ -207,7 +209,7 @@ def test_few_requests_and_a_short_budget_are_said(report, measurement):
     found = report(measured=few, unmeasured=7, untried=untried, ignored=3)
     said = " ".join(remarks(found))
     assert "The p99 is of 12 requests only" in said
-    assert "did not suffice for 7 candidates of the grid, for none of cpu float32 aoti; " in said
+    assert "did not suffice for 7 candidates of the grid. Never tried: cpu float32 aoti. " in said
     assert "3 lines of the journal are of another archive" in said
 
 
@@ -249,3 +251,12 @@ def test_everything_is_json(report):
     assert (told["met"], told["best"]["batch_size"]) == (True, 8)
     assert told["measured"][0]["p99_ms"] == 80.0
     assert told["excluded"][1] == {"what": "aoti", "reason": "there is no C++ compiler"}
+
+
+def test_memory_that_candidates_share_is_said_to_be_shared(report):
+    objective = Objective("memory", 100.0)
+    assert "with --isolation process each has its own" in " ".join(
+        remarks(report(objective=objective))
+    )
+    alone = report(objective=objective, isolation="process")
+    assert "--isolation process" not in " ".join(remarks(alone))

@@ -50,6 +50,7 @@ class TuningReport:
         model_digest: What tells the model in it from others; None where nothing does.
         keep_float32: The layers that reduced precisions were measured with in float32; None for
             those of the config.
+        isolation: Whether workers were threads (``archive``), or processes.
         measured: Candidate → its measurement under clients that wait for their answers.
         arrivals: The best candidate under requests that arrive at random times, by rate.
         differences: Variant → how far its answers are from those of float32 eager, at most.
@@ -82,6 +83,7 @@ class TuningReport:
     ignored: int = 0
     model_digest: str | None = None
     keep_float32: tuple[str, ...] | None = None
+    isolation: str = "archive"
 
     @property
     def met(self) -> bool:

@@ -24,7 +24,7 @@ def verdict(report: TuningReport) -> str:
         )
     return (
         f"No setting meets the target of {target:g} ms. The nearest is {told}, "
-        f"{report.excess or 0:.0%} above it."
+        f"{_above(report.excess or 0)}."
     )
 
 
@@ -58,10 +58,15 @@ def remarks(report: TuningReport) -> list[str]:
         )
     if report.unmeasured:
         untried = ", ".join(each.name for each in report.untried)
-        none_of = f", for none of {untried}" if untried else ""
+        never = f" Never tried: {untried}." if untried else ""
         found.append(
-            f"The budget did not suffice for {report.unmeasured} candidates of the grid{none_of}; "
-            "a larger one with --resume goes on, or name fewer values on an axis."
+            f"The budget did not suffice for {report.unmeasured} candidates of the grid.{never} A "
+            "larger one with --resume goes on, or name fewer values on an axis."
+        )
+    if report.objective.word == "memory" and report.isolation == "archive":
+        found.append(
+            "Memory is that of this process, in which all candidates were served one after the "
+            "other; with --isolation process each has its own."
         )
     if report.ignored:
         found.append(
@@ -69,6 +74,11 @@ def remarks(report: TuningReport) -> list[str]:
             "settings, or of another machine, and were not taken over."
         )
     return found
+
+
+def _above(excess: float) -> str:
+    """How far above the target, a share of it; from twice as much on, as a factor."""
+    return f"{excess:.0%} above it" if excess < 1 else f"{excess + 1:.1f} times as much"
 
 
 def cost(report: TuningReport, candidate: Candidate) -> str | None:
