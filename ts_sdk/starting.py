@@ -64,7 +64,7 @@ class LoadOptions:
         Raises:
             TypeError: It is another thing, such as a path.
         """
-        if not isinstance(self.cache, ExtractionCache | None):
+        if self.cache is not None and not hasattr(self.cache, "lease"):
             raise TypeError(
                 f"cache must be an ExtractionCache, not {self.cache!r}; for a folder of your own, "
                 "ts_sdk.ExtractionCache(folder)"

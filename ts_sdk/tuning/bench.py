@@ -4,7 +4,9 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import TYPE_CHECKING
 
 from archiver import ArchiveError
 from ts_sdk.errors import SdkError
@@ -19,11 +21,17 @@ from ts_sdk.tuning.measurement import Measurement
 from ts_sdk.tuning.measuring import Effort, Measuring, ServedModel
 from ts_sdk.tuning.space import Candidate, Variant
 
+if TYPE_CHECKING:
+    from ts_sdk.model import Model
+
 _QUEUE = 10_000
 """So many requests may wait: an open loop queues what is not yet answered, and none is refused."""
 _CLOSING_S = 30.0
 _REHEARSALS = 2
 """TorchScript looks at what it is given once or twice before it optimises for that."""
+_HOPELESS = 10.0
+_TRIES = 2
+_NOTICED_S = 0.05
 
 
 Serve = Callable[..., ServedModel]
@@ -44,6 +52,9 @@ class Bench:
         patience_s: How long the first batches of a pool may take.
         clock: Tells the time.
         on_measured: Is called with each new measurement, and those that the journal had.
+        keeps_slow: Whether a variant stays whose requests take ten times as long as another's on
+            that device: some processors have no instructions for a precision, and measuring it
+            would use up the budget.
     """
 
     forms: Forms
@@ -55,6 +66,8 @@ class Bench:
     patience_s: float = 60.0
     clock: Clock = field(default_factory=WallClock)
     on_measured: Callable[[Candidate, Measurement], None] = lambda _candidate, _measured: None
+    keeps_slow: bool = False
+    _request_s: dict[str, float] = field(default_factory=dict)
     _pool: ServedModel | None = None
     _served: Candidate | None = None
 
@@ -125,7 +138,27 @@ class Bench:
         archive = self.forms.archive_of(variant)
         options = self.forms.options(variant)
         with load(archive, **options, limits=self.forms.limits, tuned=False) as model:
-            return self.reference.verdict_on(model, self.inputs)
+            verdict = self.reference.verdict_on(model, self.inputs)
+            if verdict.problem is None and not self.keeps_slow:
+                problem = self._slowness(model, variant.device)
+                verdict = replace(verdict, problem=problem)
+            return verdict
+
+    def _slowness(self, model: "Model", device: str) -> str | None:
+        """Why *model*, which is warm, is too slow to be measured; None where it is not."""
+        fastest_s = self._request_s.get(device, inf)
+        seconds = inf
+        for _ in range(_TRIES):
+            started = time.perf_counter()
+            model.predict_batch([self.inputs[0]])
+            seconds = min(seconds, time.perf_counter() - started)
+            if seconds <= max(_HOPELESS * fastest_s, _NOTICED_S):
+                self._request_s[device] = min(fastest_s, seconds)
+                return None
+        return (
+            f"a request takes {seconds * 1e3:.0f} ms, {seconds / fastest_s:.0f} times as long as "
+            "in the fastest form before it"
+        )
 
     def _pool_for(self, candidate: Candidate) -> ServedModel:
         """The pool for *candidate*: the one that is open, where only the load differs."""

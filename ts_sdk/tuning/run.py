@@ -148,6 +148,7 @@ def _bench(
         order.isolation,
         max(_LEAST_PATIENCE_S, _PATIENCE_SHARE * order.budget_s),
         clock,
+        keeps_slow=order.objective.word == "memory",
     )
 
 

@@ -1,6 +1,7 @@
 """The bench, with real pools: who is out, and who is measured how often."""
 
 import json
+import re
 from contextlib import closing
 
 import pytest
@@ -109,6 +110,24 @@ def test_a_pool_that_does_not_get_going_is_out(bench_of):
         bench.journal.excluded[FOUR]
         == "it cannot be served: its first batches take longer than 0 s"
     )
+
+
+@pytest.mark.parametrize("keeps_slow", [False, True])
+def test_a_variant_that_is_far_slower_is_out_before_it_is_served(bench_of, keeps_slow):
+    body = "time.sleep('fast_decode' in str(self.context.model_yaml_config)); return numbers"
+    bench, served = bench_of(body, keeps_slow=keeps_slow, patience_s=0.1)
+    slow = Candidate(fast_decode=True)
+    with closing(bench):
+        assert bench.measure(Candidate(), BRIEF) is not None
+        assert bench.measure(slow, BRIEF) is None
+    if keeps_slow:
+        assert "its first batches take longer" in bench.journal.excluded[slow]
+    else:
+        assert re.fullmatch(
+            r"a request takes 1\d\d\d ms, \d+ times as long as in the fastest form before it",
+            bench.journal.excluded[slow.variant],
+        )
+    assert len(served) == 1 + keeps_slow
 
 
 def test_a_variant_whose_archive_does_not_load_is_out_as_a_whole(bench_of):

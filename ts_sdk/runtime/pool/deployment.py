@@ -119,6 +119,8 @@ class Deployment:
         checked_workers(workers, stateful=self.loader.serving.stateful)
         with self._scaling:
             self._recruiter.divide_cores(workers)
+            for crew in self._crews:
+                crew.worker.at_once = self._recruiter.at_once(crew.device, len(crew.lanes))
             before, self._workers = self._workers, workers
             try:
                 self._grow()

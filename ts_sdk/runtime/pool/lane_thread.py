@@ -16,7 +16,7 @@ from ts_sdk.phases import inference_turn
 from ts_sdk.rows import note_path_sent_as_text
 from ts_sdk.runtime.pool import torch_threads
 from ts_sdk.runtime.pool.job import Job
-from ts_sdk.runtime.pool.loading import facts_of, runner_of
+from ts_sdk.runtime.pool.loading import runner_of
 from ts_sdk.runtime.pool.model_queue import Lane, ModelQueue, Worker
 from ts_sdk.runtime.process import ProcessRunner
 
@@ -62,9 +62,8 @@ class LaneThread:
         duty: What it is to do.
         model: Answers, in this thread alone; closed at the end.
         worker: The worker that the lane belongs to.
-        turn: Held while the model computes, where the worker has two lanes that take turns. On a
-            CPU they divide its threads instead, where it has several: a lane that is alone
-            computes with all of them, two compute at once with half each.
+        turn: Held while the model computes, where the worker has two lanes. Not where both compute
+            at once: then one that is alone has all of the worker's threads, and two half each.
     """
 
     def __init__(
@@ -78,7 +77,6 @@ class LaneThread:
         self._model = model
         self._runner = runner_of(model)
         self._turn = turn
-        self._may_divide = turn is not None and facts_of(model).device == "cpu"
         self._inbox: SimpleQueue[list[Job] | None] = SimpleQueue()
         self._lane = Lane(worker, self._inbox.put, self._give_up)
         self._pid = self._runner.pid if isinstance(self._runner, ProcessRunner) else None
@@ -165,17 +163,22 @@ class LaneThread:
         self._note_restart()
         if _are_none(replies) and self._may_move(batch):
             scheduler.move(queue, self._lane, batch)
-        else:
-            elapsed_s = time.monotonic() - started
-            failed = sum(isinstance(reply.outcome, RequestError) for reply in replies)
-            answered = len(batch) - failed
-            if scheduler.note_answers(queue, self._lane, answered, failed, elapsed_s):
-                waits_s = [started - job.arrived for job in batch]
-                self._count(replies, elapsed_s + sum(waits_s) / len(batch), waits_s)
-                _settle(batch, replies)
-            if any(map(_has_died, replies)):
-                self._recover()
-        scheduler.free(queue, self._lane)
+            scheduler.free(queue, self._lane)
+            return
+        elapsed_s = time.monotonic() - started
+        failed = sum(isinstance(reply.outcome, RequestError) for reply in replies)
+        has_died = any(map(_has_died, replies))
+        answered = len(batch) - failed
+        in_time = scheduler.note_answers(queue, self._lane, answered, failed, elapsed_s)
+        if not has_died:
+            scheduler.free(queue, self._lane)  # first, since who is told may send at once
+        if in_time:
+            waits_s = [started - job.arrived for job in batch]
+            self._count(replies, elapsed_s + sum(waits_s) / len(batch), waits_s)
+            _settle(batch, replies)
+        if has_died:
+            self._recover()
+            scheduler.free(queue, self._lane)
 
     def _recover(self) -> None:
         """Wait for the new process, so that others take the batches which come until it is there.
@@ -248,9 +251,9 @@ class LaneThread:
         wanted = self._duty.threads()
         if wanted is None:
             return
-        in_turns = self._turn
-        if self._may_divide and wanted > 1:
-            wanted //= max(self._lane.worker.busy, 1)
+        worker, in_turns = self._lane.worker, self._turn
+        if worker.at_once > 1:
+            wanted = max(1, wanted // max(worker.busy, 1))
             in_turns = None
         inference_turn.set(in_turns or nullcontext())
         if wanted != self._threads and torch_threads.use(wanted):

@@ -3,6 +3,7 @@
 A worker has one lane, or two where the next batch can be prepared while the model runs on this one.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
@@ -28,6 +29,8 @@ class Worker:
     """What one or two lanes have in common.
 
     Attributes:
+        at_once: How many of its lanes compute at once, on cores of their own; 0 where a batch gains
+            by being whole, as on a GPU.
         busy: How many of its lanes have a batch.
         free_since: Since when none of them has one.
         retired: Whether it gets no more.
@@ -35,6 +38,7 @@ class Worker:
         failures: How often in a row it was of none.
     """
 
+    at_once: int = 0
     busy: int = 0
     free_since: float = -inf
     retired: bool = False
@@ -95,6 +99,7 @@ class ModelQueue:
         self._limit_s = limit_s
         self._idle: list[Lane] = []
         self._busy: list[Lane] = []
+        self._due = 0
         self._batch_s: float | None = None
 
     @property
@@ -166,19 +171,31 @@ class ModelQueue:
 
     def ready_lane(self, now: float) -> Lane | None:
         """The lane that a batch goes to now; None while there is no batch, or none for it."""
+        self._due = min(self._due, len(self.waiting))  # some may have been cancelled
         if not self.waiting:
             return None
         free = self._free_lanes(now)
-        if free and now >= self._goes_at(free):
+        if free and (self._due or now >= self._goes_at(free)):
             return free[0]
-        if len(self.waiting) >= self.rule.batch_size:
-            return next((each for each in reversed(self._idle) if each.worker.busy == 1), None)
-        return None
+        is_whole = len(self.waiting) >= self.rule.batch_size
+        second = (lane for lane in reversed(self._idle) if lane.worker.busy == 1)
+        return next((lane for lane in second if is_whole or self._is_due(lane)), None)
 
     def take_batch(self, lane: Lane, now: float) -> list[Job]:
-        """The next batch, for *lane*; empty when all of it was cancelled."""
-        self.rule.note_departure(len(self.waiting), self.open_requests)
-        taken = self.waiting.take(self.rule.batch_size)
+        """The next batch, for *lane*; empty when all of it was cancelled.
+
+        Where lanes compute at once, what waits is divided evenly among those that are idle: two
+        halves are answered sooner than a whole batch, and a small one after it.
+        """
+        if not self._due:
+            self.rule.note_departure(len(self.waiting), self.open_requests)
+        most = self.rule.batch_size
+        if lane.worker.busy < lane.worker.at_once:
+            places = self._idle_places(now)
+            due = min(len(self.waiting), places * most)
+            most = min(most, -(-due // places))
+            self._due = due - most
+        taken = self.waiting.take(most)
         batch = [job for job in taken if job.begin()]
         self.tally.cancelled += len(taken) - len(batch)
         if not batch:
@@ -252,6 +269,16 @@ class ModelQueue:
         batches = -(-len(self.waiting) // self.rule.batch_size) or 1
         a_batch_s = 1.0 if self._batch_s is None else self._batch_s
         return max(batches * a_batch_s / max(len(self.workers), 1), 0.001)
+
+    def _is_due(self, lane: Lane) -> bool:
+        return self._due > 0 and lane.worker.busy < lane.worker.at_once
+
+    def _idle_places(self, now: float) -> int:
+        """How many more batches could be computed at once, 1 or more."""
+        if len(self._idle) == 1:
+            return 1
+        lanes = Counter(lane.worker for lane in self._idle if lane.worker.rests_until <= now)
+        return max(1, sum(min(idle, each.at_once - each.busy) for each, idle in lanes.items()))
 
     def _goes_at(self, free: Sequence[Lane]) -> float:
         free_since = min(lane.worker.free_since for lane in free)

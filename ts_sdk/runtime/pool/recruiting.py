@@ -71,6 +71,12 @@ class Recruiter:
                 cores,
             )
 
+    def at_once(self, device: str, lanes: int) -> int:
+        """How many of so many *lanes* of a worker compute at once; see `Worker`."""
+        if device != "cpu":
+            return 0
+        return lanes if self.threads > 1 else 1
+
     def crews_of(self, numbers: Sequence[int], workers: int, *, is_warm: bool = True) -> list[Crew]:
         """Workers of these *numbers*, ready to be opened.
 
@@ -128,7 +134,8 @@ class Recruiter:
 
     def _crew(self, number: int, models: "Sequence[Model]") -> Crew:
         serving = self._loader.serving
-        worker = Worker()
+        device = facts_of(models[0]).device
+        worker = Worker(self.at_once(device, len(models)))
         turn: AbstractContextManager[object] | None = threading.RLock() if len(models) > 1 else None
         duty = Duty(
             self._scheduler,
@@ -140,7 +147,7 @@ class Recruiter:
             self._replace,
         )
         lanes = tuple(LaneThread(duty, model, worker, turn) for model in models)
-        return Crew(number, worker, facts_of(models[0]).device, lanes)
+        return Crew(number, worker, device, lanes)
 
     def _make_ready(self, lanes: Sequence[LaneThread], *, is_warm: bool) -> None:
         """Start *lanes*, and wait until they are warm."""

@@ -44,11 +44,12 @@ class World:
         lanes=1,
         takes=lambda batch: 1.0,
         limit_s=inf,
+        at_once=0,
     ):
         queue = ModelQueue("cat", Rule(batch_size, delay_s), Waiting(size), limit_s)
         self.scheduler.add(queue)
         for _ in range(workers):
-            self._hire(queue, lanes, takes)
+            self._hire(queue, lanes, takes, at_once)
         return queue
 
     def at(self, time, call):
@@ -77,8 +78,8 @@ class World:
     def _set_alarm(self, at):
         self.alarm = at
 
-    def _hire(self, queue, lanes, takes):
-        worker = Worker()
+    def _hire(self, queue, lanes, takes, at_once):
+        worker = Worker(min(at_once, lanes))
         for _ in range(lanes):
             self._open(queue, worker, lanes, takes)
 
@@ -89,12 +90,12 @@ class World:
             self.at(self.now + took, lambda: end(batch, took))
 
         def end(batch, took):
-            if self.scheduler.note_answers(queue, lane, len(batch), 0, took):
-                for job in batch:
-                    self.answered[job] += 1
-                    job.settle(None)
-                    self.on_answer(job)
+            in_time = self.scheduler.note_answers(queue, lane, len(batch), 0, took)
             self.scheduler.free(queue, lane)
+            for job in batch if in_time else ():
+                self.answered[job] += 1
+                job.settle(None)
+                self.on_answer(job)
 
         def give_up(batch, error):
             self.given_up.append((self.now, batch))
@@ -102,7 +103,9 @@ class World:
                 job.settle(error)
             if worker not in self._replaced:
                 self._replaced.append(worker)
-                self.at(self.now + REPLACING_S, lambda: self._hire(queue, lanes, takes))
+                self.at(
+                    self.now + REPLACING_S, lambda: self._hire(queue, lanes, takes, worker.at_once)
+                )
 
         lane = Lane(worker, begin, give_up)
         self.scheduler.open_lane(queue, lane)
@@ -130,6 +133,7 @@ SHAPES = {
     "delay_s": st.sampled_from([0.0, 0.25, 1.0, 2.0]),
     "workers": st.integers(1, 3),
     "lanes": st.integers(1, 2),
+    "at_once": st.integers(0, 2),
     "takes": sixteenths(1, 48),
 }
 
@@ -186,6 +190,42 @@ def test_batches_that_hang_are_given_up_and_nothing_is_lost(arrivals, shape, dur
     assert (stats.queued, stats.running, stats.received) == (0, 0, len(jobs))
     assert (stats.failed, stats.answered) == (len(hung), len(world.answered))
     assert stats.failed + stats.answered + stats.expired == len(jobs)
+
+
+def test_what_waits_is_divided_where_lanes_compute_at_once():
+    world = World()
+    queue = world.queue(batch_size=8, workers=2, lanes=2, at_once=2)
+    for _ in range(10):  # the first two go alone, one to each worker
+        world.at(0.0, lambda: world.send(queue))
+    world.run()
+    assert sizes(world) == [1, 1, 4, 4]
+    assert {moment for moment, _, _ in world.batches} == {0.0}
+
+
+def test_ten_clients_keep_both_lanes_of_a_worker_equally_busy():
+    world = World()
+    queue = world.queue(batch_size=8, lanes=2, at_once=2, takes=lambda batch: len(batch) / 16)
+    sent = count()
+
+    def send(_=None):
+        if next(sent) < 200:
+            world.send(queue)
+
+    world.on_answer = send
+    for _ in range(10):
+        send()
+    world.run()
+    assert Counter(sizes(world)[10:-10]).keys() <= {4, 5}
+    assert len(sizes(world)) > 30
+
+
+def test_a_whole_batch_is_not_divided_on_a_device_that_computes_one_at_a_time():
+    world = World()
+    queue = world.queue(batch_size=8, workers=2, lanes=2)
+    for _ in range(20):
+        world.at(0.0, lambda: world.send(queue))
+    world.run()
+    assert sizes(world).count(8) == 2
 
 
 def test_a_lane_that_has_answered_is_not_given_up_before_it_is_free():
