@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ts_sdk.cores import available_cores
+
 _PACKAGES = ("ts-sdk", "torch", "torchvision", "onnxruntime", "onnxruntime-gpu", "openvino")
 _CPU_FACTS = Path("/proc/cpuinfo")
 _GPU_DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/nvmap"), Path("/dev/kfd"))
@@ -45,8 +47,6 @@ class Hardware:
     @classmethod
     def here(cls) -> "Hardware":
         """That of the machine that this runs on."""
-        from ts_sdk.runtime.pool.cores import available_cores
-
         gpus, driver = _gpus()
         return cls(
             system=f"{platform.system()} {platform.machine()}",

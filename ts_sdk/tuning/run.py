@@ -8,6 +8,7 @@ from typing import Any
 
 from archiver import Archive, Limits
 from ts_sdk.config import ModelConfig
+from ts_sdk.cores import available_cores
 from ts_sdk.devices import resolve_device
 from ts_sdk.hardware import Hardware
 from ts_sdk.loader import load
@@ -74,8 +75,6 @@ class _Known:
 
 def run(order: Order, progress: Callable[[Candidate, Measurement], None]) -> TuningReport:
     """Tune; see `ts_sdk.tune`."""
-    from ts_sdk.runtime.pool.cores import available_cores
-
     if not order.inputs:
         raise TuningError("there are no inputs: give requests like those that will come")
     inputs = Inputs(order.inputs)

@@ -9,6 +9,7 @@ import torch
 from onnx import TensorProto, helper
 
 from ts_sdk.conversion.onnx import write_onnx
+from ts_sdk.cores import available_cores
 from ts_sdk.errors import (
     ConfigError,
     DeviceUnavailableError,
@@ -18,7 +19,6 @@ from ts_sdk.errors import (
     RequestError,
 )
 from ts_sdk.formats import load_module
-from ts_sdk.runtime.pool.cores import available_cores
 
 CPU = torch.device("cpu")
 

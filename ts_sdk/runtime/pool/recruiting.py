@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ts_sdk.cores import available_cores, most_threads
 from ts_sdk.handler import BaseHandler
-from ts_sdk.runtime.pool.cores import available_cores, most_threads
 from ts_sdk.runtime.pool.crew import Crew, dismiss
 from ts_sdk.runtime.pool.lane_thread import Duty, LaneThread
 from ts_sdk.runtime.pool.loading import ModelLoader, facts_of

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from ts_sdk.runtime.pool.cores import available_cores, most_threads
+from ts_sdk.cores import available_cores, most_threads
 
 THERE_ARE = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
