@@ -1,9 +1,14 @@
-"""How many processor cores there really are for this process."""
+"""How many processor cores there really are for this process, and how many a model is to use."""
 
 import math
 import os
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
+
+worker_threads: ContextVar[int | None] = ContextVar("ts_sdk_worker_threads", default=None)
+"""How many threads a model that is being loaded is to compute with, where its runtime keeps that
+number from then on; None stands for torch's."""
 
 _GROUPS = Path("/sys/fs/cgroup")
 _OWN_GROUPS = Path("/proc/self/cgroup")

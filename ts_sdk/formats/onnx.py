@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.dlpack import from_dlpack
 
+from ts_sdk.cores import worker_threads
 from ts_sdk.errors import DeviceUnavailableError, LoadError, ModelFormatError
 from ts_sdk.formats.onnx_graph import OnnxGraph
 from ts_sdk.formats.refusal import ONNX_EXTRA
@@ -79,7 +80,7 @@ def _options(runtime: "ModuleType") -> Any:  # noqa: ANN401 - onnxruntime has no
     options = runtime.SessionOptions()
     # As many threads as torch has, so that what the user set for torch holds here too, and none
     # that waits for work by spinning once an answer is there: preprocessing needs the cores.
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = worker_threads.get() or torch.get_num_threads()
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = _ERRORS_ONLY

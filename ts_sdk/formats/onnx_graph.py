@@ -34,7 +34,10 @@ class OnnxGraph(FixedModel):
 
     Attributes:
         signature: What it takes.
+        has_own_threads: That it computes with threads of the runtime's, which all calls share.
     """
+
+    has_own_threads = True
 
     def __init__(
         self,

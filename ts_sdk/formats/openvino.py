@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ts_sdk.cores import available_cores
+from ts_sdk.cores import available_cores, worker_threads
 from ts_sdk.errors import DeviceUnavailableError, LoadError, ModelFormatError
 from ts_sdk.formats.onnx_graph import GIVES_KEY, TAKES_KEY, OnnxGraph
 from ts_sdk.formats.refusal import OPENVINO_EXTRA
@@ -77,7 +77,7 @@ def _import_openvino(name: str) -> "ModuleType":
 
 def _properties() -> dict[str, object]:
     """As many threads for a request as torch has, and as many requests at once as cores allow."""
-    threads = torch.get_num_threads()
+    threads = worker_threads.get() or torch.get_num_threads()
     at_once = max(1, available_cores() // threads)
     return {
         "NUM_STREAMS": at_once,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archiver import DEFAULT_LIMITS, Archive
 from ts_sdk.config import ModelConfig
+from ts_sdk.cores import worker_threads
 from ts_sdk.loader import patterns_in, start_archive
 from ts_sdk.runtime.pool.settings import ArchivePath, Serving, ServingSettings, devices_of
 from ts_sdk.runtime.pool.sharing import loads_as_ours, tie, twin_of
@@ -101,12 +102,19 @@ class ModelLoader:
 
         Args:
             device: Where it runs.
-            threads: How many threads torch computes with, in a process of its own.
+            threads: How many threads it computes with. In this process that is for runtimes beside
+                torch, whose own number is each thread's.
 
         Raises:
             LoadError: As for `ts_sdk.load`; so are the others.
         """
-        options = self._options(device, threads)
+        token = worker_threads.set(threads)
+        try:
+            return self._load(device, self._options(device, threads))
+        finally:
+            worker_threads.reset(token)
+
+    def _load(self, device: str | None, options: LoadOptions) -> "Model":
         with ExitStack() as resources:
             if self._first is None:
                 model = self._first = start_archive(self._path, options, resources)

@@ -75,7 +75,9 @@ class Recruiter:
         """How many of so many *lanes* of a worker compute at once; see `Worker`."""
         if device != "cpu":
             return 0
-        return lanes if self.threads > 1 else 1
+        model = getattr(self._loader.first.handler, "model", None)
+        divides = self.threads > 1 and not getattr(model, "has_own_threads", False)
+        return lanes if divides else 1
 
     def crews_of(self, numbers: Sequence[int], workers: int, *, is_warm: bool = True) -> list[Crew]:
         """Workers of these *numbers*, ready to be opened.
@@ -122,7 +124,7 @@ class Recruiter:
         """Add a model on each of *devices* to *models*; processes are started at the same time."""
         if self._loader.serving.in_threads:
             for device in devices:
-                models.append(self._loader.load(device, None))
+                models.append(self._loader.load(device, self.threads))
         elif devices:
             with ThreadPoolExecutor(len(devices)) as together:
                 loading = [

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 import torch
+from onnx import TensorProto, helper
 from torch import nn
 
 import ts_sdk
@@ -275,6 +276,42 @@ class TestPhases:
         assert "AttributeError" in error.message
         wish.may_end.set()
         assert answer.result(60) == "computed"
+
+
+@pytest.fixture
+def onnx_bytes():
+    """A model that gives what it takes."""
+    numbers = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 2]) for name in ("x", "y")
+    ]
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["y"])], "g", numbers[:1], numbers[1:]
+    )
+    opset = helper.make_opsetid("", 21)
+    return helper.make_model(graph, opset_imports=[opset], ir_version=10).SerializeToString()
+
+
+class TestOnnx:
+    """Its runtime has threads of its own, which two calls at once do not divide."""
+
+    def served(self, serve, onnx_bytes, **options):
+        return serve(
+            "base_handler",
+            files={"model.onnx": onnx_bytes},
+            serializedFile="model.onnx",
+            **options,
+        )
+
+    def test_computes_with_a_workers_threads(self, serve, onnx_bytes):
+        pool = self.served(serve, onnx_bytes, workers=2, threads_per_worker=1)
+        (session,) = {handler.model.session for handler in handlers_of(pool)}
+        assert session.get_session_options().intra_op_num_threads == 1
+
+    def test_a_workers_two_batches_take_turns(self, serve, onnx_bytes):
+        pool = self.served(serve, onnx_bytes, threads_per_worker=2)
+        (deployment,) = pool._directory.all()
+        (crew,) = deployment._crews
+        assert (len(crew.lanes), crew.worker.at_once) == (2, 1)
 
 
 class TestSequences:
