@@ -43,7 +43,7 @@ class Network(nn.Module):
 '''
 _PICTURE = (640, 480)
 _REQUESTS = 60
-_CASES = ((1, 1, 1), (1, 1, 8), (1, 10, 1), (1, 10, 8), (2, 10, 1), (2, 10, 8))
+_CASES = ((1, 1, 1), (1, 1, 8), (1, 10, 1), (1, 10, 8), (1, 32, 8), (2, 10, 1), (2, 10, 8))
 """Workers, clients and the size of a batch."""
 _FURTHER_WORKERS = 4
 _MEMORY = "--memory"
@@ -118,7 +118,7 @@ def _print_network(network: Path) -> None:
     ]
     for workers, clients, batch_size in _CASES:
         with ts_sdk.serve_locally(
-            network, device="cpu", workers=workers, batch_size=batch_size, threads_per_worker=1
+            network, device="cpu", workers=workers, batch_size=batch_size
         ) as pool:
             _loaded(pool, picture, clients, 2)
             load = _loaded(pool, picture, clients, _REQUESTS // clients)
@@ -128,8 +128,8 @@ def _print_network(network: Path) -> None:
         rows.append(_row(title, load))
     width, height = _PICTURE
     print(
-        f"\nResNet-18 on a JPEG of {width} x {height}, one thread of torch's for bare torch as for "
-        "each worker.\nA worker prepares pictures in another thread while the model runs.\n"
+        f"\nResNet-18 on a JPEG of {width} x {height}. Bare torch has {torch.get_num_threads()} "
+        "threads, which the pool divides among\nits workers.\n"
     )
     print(markdown_table(["", "requests/s", "median", "p99", "batches full"], rows))
 
@@ -155,8 +155,8 @@ def _print_memory(network: Path) -> None:
     loaded, answered = (statistics.median(each) for each in zip(*further, strict=True))
     print(
         f"\nEach further worker takes {loaded / 1e6:.1f} MB when it is ready, which is "
-        f"{loaded / weights:.1%} of the weights' {weights / 1e6:.1f} MB;\nwhat its two threads "
-        f"compute in, and keep for the next time, is {answered / 1e6:.0f} MB more."
+        f"{loaded / weights:.1%} of the weights' {weights / 1e6:.1f} MB;\nwhat it "
+        f"computes in, and keeps for the next time, is {answered / 1e6:.0f} MB more."
     )
 
 
@@ -208,8 +208,6 @@ def _loaded(pool: ts_sdk.Pool, body: object, clients: int, requests: int) -> _Lo
 def _bare(network: Path, picture: bytes, batch_size: int) -> _Load:
     """The same work by hand, one batch after the other."""
     latencies: list[float] = []
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     with ts_sdk.load(network, device="cpu") as model:
         answer = _by_hand(model.handler.model, [picture] * batch_size)
         answer()
@@ -219,7 +217,6 @@ def _bare(network: Path, picture: bytes, batch_size: int) -> _Load:
             answer()
             latencies += [time.perf_counter() - begun] * batch_size
         elapsed = time.perf_counter() - started
-    torch.set_num_threads(threads)
     return _summary(latencies, elapsed, 1.0)
 
 
