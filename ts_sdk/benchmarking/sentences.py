@@ -1,6 +1,7 @@
 """What the command and the report say in words."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from ts_sdk.benchmarking.bootstrap import Change
 from ts_sdk.benchmarking.case import Result
@@ -12,22 +13,26 @@ CHANGE_COLUMNS = ("figure", "before", "now", "change", "interval")
 
 
 def remarks_of(results: Sequence[Result]) -> list[str]:
-    """What is to be known of results beside their figures."""
-    found = []
-    for each in results:
-        measured, name = each.measured, f"{each.case.name}, {setting(each)}"
-        missed = measured.failed + measured.unanswered
-        if missed:
-            found.append(
-                f"{name}: {missed} of {measured.requests} requests failed "
-                f"({measured.error or 'no answer'})"
-            )
-        if not each.is_whole:
-            found.append(
-                f"{name}: {measured.requests} of {each.case.load.requests} requests were sent in "
-                f"the {each.case.load.at_most_s:g} s that it may take"
-            )
-    return found
+    """What is to be known of results beside their figures; what is so in several rounds, once."""
+    counts = Counter(remark for each in results for remark in _remarks(each))
+    return [
+        remark if count == 1 else f"{remark}, in {count} rounds" for remark, count in counts.items()
+    ]
+
+
+def _remarks(result: Result) -> Iterator[str]:
+    measured, name = result.measured, f"{result.case.name}, {setting(result)}"
+    missed = measured.failed + measured.unanswered
+    if missed:
+        yield (
+            f"{name}: {missed} of {measured.requests} requests failed "
+            f"({measured.error or 'no answer'})"
+        )
+    if not result.is_whole:
+        yield (
+            f"{name}: {measured.requests} of {result.case.load.requests} requests were sent in "
+            f"the {result.case.load.at_most_s:g} s that it may take"
+        )
 
 
 def setting(result: Result) -> str:

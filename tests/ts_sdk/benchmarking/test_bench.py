@@ -81,6 +81,7 @@ def test_failing_requests_are_counted_and_told(sleeper):
     (remark,) = remarks_of(report.results)
     assert "requests failed (" in remark
     assert "not this one" in remark
+    assert remarks_of([*report.results] * 3) == [f"{remark}, in 3 rounds"]
 
 
 def test_a_time_that_is_over_is_told(result):
