@@ -62,6 +62,7 @@ class TestRunning:
             "test_value_error": "failure",
         }
 
+    @pytest.mark.slow
     def test_after_the_repair_all_pass(self, written, tmp_path):
         module = written("2", "zero", "0")
         (tmp_path / "now/handler.py").write_text(
@@ -72,11 +73,13 @@ class TestRunning:
     def test_another_answer_than_the_recorded_one_fails(self, written):
         assert list(run_pytest(written("4", now=FIXED)).values()) == ["failure"]
 
+    @pytest.mark.slow
     def test_a_rejection_that_is_answered_now_must_be_answered(self, written):
         module = written("", now="def handle(data, context): return data and ['well']")
         assert "pytest.raises" not in module.read_text()
         assert list(run_pytest(module).values()) == ["passed"]
 
+    @pytest.mark.slow
     def test_options_of_load_are_those_that_were_asked_for(self, written):
         options = {"device": "cpu", "isolation": "process", "trust_pickle": True}
         module = written("2", options=options)
@@ -85,6 +88,7 @@ class TestRunning:
             assert f"        {line}\n" in text
         assert list(run_pytest(module).values()) == ["passed"]
 
+    @pytest.mark.slow
     def test_the_recording_is_needed_no_more(self, written, folder):
         module = written("2", "")
         folder.rename(folder.parent / "elsewhere")

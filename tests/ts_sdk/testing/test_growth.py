@@ -39,6 +39,7 @@ def test_what_only_waits_to_be_collected_is_not_counted():
     assert grown(ring).tensors == 0
 
 
+@pytest.mark.slow
 def test_objects_that_are_kept_are_counted_and_others_are_not():
     assert grown(lambda: [[number] for number in range(500)]).objects >= 500
     assert abs(grown(lambda: [[number] for number in range(500)] and None).objects) < 100
@@ -73,6 +74,7 @@ print((Footprint.now() - before).resident_bytes)
     assert (60 << 20) < int(ran.stdout) < (70 << 20)
 
 
+@pytest.mark.slow
 def test_a_deque_that_fills_up_to_its_bound_has_not_grown_and_an_endless_one_has():
     def fill(values):
         values.extend(([number], {"name": (number, str(number), [])}) for number in range(1_000))

@@ -567,6 +567,7 @@ def test_the_kit_is_imported_without_pytest_hypothesis_and_torch():
     assert ran.stdout.strip() == "set()"
 
 
+@pytest.mark.slow
 def test_it_runs_spread_over_processes(run, pytester):
     module = """
         import pytest
