@@ -33,7 +33,8 @@ def binding_of(
     """What holds *candidate* back; None where no phases were seen.
 
     A queue in front of workers that are busy is a consequence: then the phase that they are busy
-    with binds. A queue in front of batches that do not fill is what binds itself.
+    with binds. A queue in front of batches that do not fill, no longer than the batch delay, is what
+    binds itself.
 
     Args:
         candidate: The candidate.
@@ -48,7 +49,8 @@ def binding_of(
     queue_ms = phases.pop("queue", 0.0)
     share = queue_ms / total_ms
     full = measured.batch_fill is None or measured.batch_fill >= _FULL
-    if share > _MOSTLY and not full and candidate.max_batch_delay_ms > 0:
+    # Nobody waits longer than the delay for others; beyond it, they wait for a worker.
+    if share > _MOSTLY and not full and 0 < queue_ms <= candidate.max_batch_delay_ms:
         return Binding(
             "queue",
             share,

@@ -91,7 +91,7 @@ def test_the_batch_that_is_known_to_be_better_is_found(net, tune):
     assert set(seen) == set(report.measured)
     measured = report.best_measured
     assert measured.failed == measured.unanswered == 0
-    assert measured.batch_fill > 0.7
+    assert measured.batch_fill > 0.35  # a worker's two threads have four each
     assert set(measured.phases_ms) == {"queue", "preprocess", "inference", "postprocess"}
     assert measured.phases_ms["inference"] > 20
     assert report.binding.phase == "inference"
