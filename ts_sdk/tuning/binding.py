@@ -33,8 +33,8 @@ def binding_of(
     """What holds *candidate* back; None where no phases were seen.
 
     A queue in front of workers that are busy is a consequence: then the phase that they are busy
-    with binds. A queue in front of batches that do not fill, no longer than the batch delay, is what
-    binds itself.
+    with binds. A queue in front of batches that do not fill, no longer than the batch delay, is
+    what binds itself.
 
     Args:
         candidate: The candidate.
