@@ -19,7 +19,7 @@ class Crew:
         number: Its number among the workers of its model, from 0.
         worker: What the scheduler knows of it.
         device: Where it runs.
-        lanes: One, or two that take turns with the model.
+        lanes: One, or two that take turns with the model or divide the worker's threads.
     """
 
     number: int

@@ -217,12 +217,12 @@ class Deployment:
             for lane in leaving[0].lanes:
                 lane.end()
         for pause_s in chain(_PAUSES_S, repeat(_LONGEST_PAUSE_S)):
-            if self._closing.is_set() or self._has_grown():
+            if self._closing.is_set() or self._try_to_grow():
                 return
             self._closing.wait(pause_s)
 
-    def _has_grown(self) -> bool:
-        """Whether there are as many workers as are wanted, after one more try."""
+    def _try_to_grow(self) -> bool:
+        """Try to have as many workers as are wanted, and tell whether there are."""
         with self._scaling:
             try:
                 self._grow(warm_up=False)  # which may hang too

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ts_sdk.model import Model
     from ts_sdk.rows import Request
     from ts_sdk.runtime.pool.scheduler import Scheduler
+    from ts_sdk.runtime.pool.settings import Serving
 
 _logger = logging.getLogger(__name__)
 
@@ -55,6 +56,8 @@ class Recruiter:
         self._queue = queue
         self._replace = replace
         self._samples: list[Request] | None = None
+        self._may_overlap = False
+        self._has_own_threads = False
 
     def divide_cores(self, workers: int) -> None:
         """Say how many threads torch computes with in each worker."""
@@ -75,9 +78,7 @@ class Recruiter:
         """How many of so many *lanes* of a worker compute at once; see `Worker`."""
         if device != "cpu":
             return 0
-        model = getattr(self._loader.first.handler, "model", None)
-        divides = self.threads > 1 and not getattr(model, "has_own_threads", False)
-        return lanes if divides else 1
+        return lanes if self.threads > 1 and not self._has_own_threads else 1
 
     def crews_of(self, numbers: Sequence[int], workers: int, *, is_warm: bool = True) -> list[Crew]:
         """Workers of these *numbers*, ready to be opened.
@@ -118,6 +119,10 @@ class Recruiter:
         model = self._loader.load(device, self.threads)
         counts = QueueMetrics(self._name, lambda: self._scheduler.stats([self._queue]))
         model.metrics.add_source(counts)
+        # Looked at now: a handler that was given up is closed when it comes back.
+        self._may_overlap = may_overlap(model.handler, self._loader.serving)
+        network = getattr(model.handler, "model", None)
+        self._has_own_threads = getattr(network, "has_own_threads", False)
         return model
 
     def _load(self, devices: Sequence[str | None], models: "list[Model]") -> None:
@@ -170,17 +175,16 @@ class Recruiter:
         """
         on_cpu = facts_of(self._loader.first).device == "cpu"
         has_room = not on_cpu or available_cores() >= 2 * workers
-        return 2 if has_room and self._may_overlap() else 1
+        return 2 if has_room and self._may_overlap else 1
 
-    def _may_overlap(self) -> bool:
-        """Whether it is right to begin with a batch while the worker has another one."""
-        serving = self._loader.serving
-        handler = self._loader.first.handler
-        return (
-            serving.overlap
-            and serving.in_threads
-            and not serving.stateful
-            and isinstance(handler, BaseHandler)
-            and type(handler).handle is BaseHandler.handle
-            and "handle" not in vars(handler)
-        )
+
+def may_overlap(handler: object, serving: "Serving") -> bool:
+    """Whether it is right to begin with a batch while the worker has another one."""
+    return (
+        serving.overlap
+        and serving.in_threads
+        and not serving.stateful
+        and isinstance(handler, BaseHandler)
+        and type(handler).handle is BaseHandler.handle
+        and "handle" not in vars(handler)
+    )

@@ -7,6 +7,22 @@ import pytest
 
 from ts_sdk import WorkerError
 
+PHASES = """
+    from ts_sdk import BaseHandler
+
+    class Phases(BaseHandler):
+        def initialize(self, context):
+            self.initialized = True
+
+        def preprocess(self, data):
+            return [row["body"] for row in data]
+
+        def inference(self, calls):
+            return [call() for call in calls]
+
+        def postprocess(self, answers):
+            return answers
+"""
 NEVER_AGAIN = """
     from pathlib import Path
 
@@ -94,3 +110,22 @@ def test_closing_does_not_wait_for_what_hangs(serve, hang):
     answer = pool.submit(hang)
     pool.close()
     assert isinstance(answer.exception(), WorkerError)
+
+
+def test_a_worker_is_replaced_after_the_first_one_has_come_back_and_is_closed(
+    serve, hang, monkeypatch
+):
+    monkeypatch.setattr("ts_sdk.runtime.pool.recruiting.available_cores", lambda: 4)
+    pool, may_end = serve(PHASES, response_timeout_s=1), threading.Event()
+    (deployment,) = pool._directory.all()
+    (first,) = deployment._crews
+    assert isinstance(pool.submit(may_end.wait).exception(60), WorkerError)
+    assert pool.predict(lambda: 1) == 1
+    may_end.set()
+    assert all(lane._thread.join(60) is None for lane in first.lanes)
+    assert isinstance(pool.submit(hang).exception(60), WorkerError)
+    assert pool.predict(lambda: 2) == 2
+    (third,) = deployment._crews
+    assert len(third.lanes) == len(first.lanes) == 2
+    assert third.worker.at_once == 2
+    assert pool.stats().restarts == 2
