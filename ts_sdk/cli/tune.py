@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,11 +19,11 @@ from ts_sdk.cli.load_options import (
 )
 from ts_sdk.cli.model_options import (
     add_trust_pickle,
-    count,
     quantity,
     read_samples,
 )
 from ts_sdk.cli.tables import Column, print_table
+from ts_sdk.cli.tune_axes import add_axes
 from ts_sdk.cli.tuning_progress import show_best
 from ts_sdk.cli.usage import UsageError, add_json_switch, make_command_parser
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from ts_sdk.tuning import TuningReport
 
 _OBJECTIVES = ("throughput", "latency", "memory", "cost")
-_FORMS = ("eager", "channels-last", "torchscript", "onnx", "openvino", "compile", "aoti")
 _MOST_ROWS = 10
 _DETAILS = """\
 Each candidate is served in this process and measured under clients that wait for their answers,
@@ -71,7 +70,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_archive_and_inputs(parser)
     _add_target(parser)
     _add_output(parser)
-    _add_axes(parser)
+    add_axes(parser)
     parser.add_argument(
         "--tolerance",
         metavar="SHARE",
@@ -134,37 +133,6 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--resume", action="store_true", help="go on from what --output has of an earlier run"
-    )
-
-
-def _add_axes(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("axes", "what is tried, where it should not be all")
-    words, counts = _list_of(str), _list_of(count)
-    group.add_argument("--devices", metavar="LIST", type=words, help="cpu, cuda, cuda:1, mps")
-    group.add_argument(
-        "--precisions", metavar="LIST", type=words, help="float32, float16, bfloat16, ..."
-    )
-    group.add_argument(
-        "--forms", metavar="LIST", type=_list_of(_form), help="those that are listed below"
-    )
-    group.add_argument(
-        "--no-fast-decode",
-        action="store_true",
-        help="do not try to decode JPEGs at the scale that is needed",
-    )
-    group.add_argument("--threads", metavar="LIST", type=counts, help="of torch for each worker")
-    group.add_argument("--workers", metavar="LIST", type=counts, help="batches at once")
-    group.add_argument(
-        "--batch-sizes", metavar="LIST", type=counts, help="most requests in a batch"
-    )
-    group.add_argument(
-        "--delays",
-        metavar="LIST",
-        type=_list_of(_delay_ms),
-        help="how long a request waits for others, in milliseconds: 0,5,20",
-    )
-    group.add_argument(
-        "--concurrency", metavar="LIST", type=counts, help="requests that there are at a time"
     )
 
 
@@ -292,25 +260,6 @@ def _print_measured(report: "TuningReport") -> None:
 
 def _in_ms(seconds: float | None) -> float | None:
     return None if seconds is None else seconds * 1e3
-
-
-def _list_of(read: Callable[[str], object]) -> Callable[[str], list[object]]:
-    def read_all(text: str) -> list[object]:
-        return [read(each.strip()) for each in text.split(",")]
-
-    return read_all
-
-
-def _delay_ms(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 0 or more")
-    return int(text)
-
-
-def _form(text: str) -> str:
-    if text not in _FORMS:
-        raise argparse.ArgumentTypeError(f"there is no form {text!r}: use {', '.join(_FORMS)}")
-    return text
 
 
 def _prices(text: str) -> dict[str, float]:

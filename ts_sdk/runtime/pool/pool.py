@@ -15,6 +15,7 @@ from ts_sdk.rows import decode
 from ts_sdk.runtime.pool.alarm import Alarm
 from ts_sdk.runtime.pool.deployment import Deployment, PooledModel
 from ts_sdk.runtime.pool.directory import Directory
+from ts_sdk.runtime.pool.forgotten import end_forgotten
 from ts_sdk.runtime.pool.job import Answer
 from ts_sdk.runtime.pool.loading import ModelLoader
 from ts_sdk.runtime.pool.scheduler import Scheduler
@@ -50,7 +51,7 @@ class Pool:
         self._changing = threading.Lock()
         self._closed = False
         self._when_forgotten = weakref.finalize(
-            self, _end_forgotten, self._owner, self._directory, alarm
+            self, end_forgotten, self._owner, self._directory, alarm
         )
         self._when_forgotten.atexit = False
 
@@ -285,24 +286,6 @@ class Pool:
         if self._closed or not is_ours:
             where = "is closed" if is_ours else "belongs to the process that made it"
             raise ModelClosedError(f"the pool {where}: make another one with serve_locally()")
-
-
-def _end_forgotten(owner: int, directory: Directory, alarm: Alarm) -> None:
-    """Close a pool that nobody can reach any more; requests that it has are answered first.
-
-    That happens in any thread and at any time, so another thread does what has to wait.
-    """
-    if os.getpid() == owner:
-        leaving = directory.take_all()
-        threading.Thread(
-            target=_end_all, args=(leaving, alarm), name="ts_sdk closing", daemon=True
-        ).start()
-
-
-def _end_all(leaving: list[Deployment], alarm: Alarm) -> None:
-    for deployment in leaving:
-        deployment.close(drain=True, timeout_s=None)
-    alarm.close()
 
 
 def _failed(error: RequestError) -> Answer:
