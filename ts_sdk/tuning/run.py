@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,8 @@ def run(order: Order, progress: Callable[[Candidate, Measurement], None]) -> Tun
     with closing(bench):
         best = search.run()
         arrivals = () if best is None else _under_arrivals(bench, search, best, budget)
-    report = TuningReport(
+    archive = order.archive if best is None else bench.forms.archive_of(best.variant)
+    return TuningReport(
         path=order.archive,
         name=known.name,
         version=known.version,
@@ -105,14 +106,11 @@ def run(order: Order, progress: Callable[[Candidate, Measurement], None]) -> Tun
         used_s=budget.used_s,
         baseline=_as_it_is(known, space),
         best=best,
-        archive=order.archive if best is None else bench.forms.archive_of(best.variant),
+        archive=archive,
         measured=search.measured,
         arrivals=arrivals,
         differences=bench.journal.verdicts,
-    )
-    return replace(
-        report,
-        model_digest=_model_digest_in(report.archive, order.limits),
+        model_digest=_model_digest_in(archive, order.limits),
         keep_float32=order.keep_float32,
         isolation=order.isolation,
         **_what_is_not_in(search, bench.journal, left_out),

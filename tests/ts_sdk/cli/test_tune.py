@@ -144,11 +144,11 @@ def test_durations_are_shown_as_they_are_read(seconds, text):
 
 
 def test_the_help_names_every_form_and_objective(mar):
-    from ts_sdk.cli import tune
+    from ts_sdk.cli import tune, tune_axes
     from ts_sdk.tuning.objective import OBJECTIVES
     from ts_sdk.tuning.space import Form
 
-    assert tuple(Form) == tune._FORMS
+    assert tuple(Form) == tune_axes._FORMS
     assert tune._OBJECTIVES == OBJECTIVES
     ran = mar("tune", "--help")
     assert ran.code == 0
